@@ -7,6 +7,9 @@
 // npm run bench -- websockets   measures the CPU of a message and the memory of an open WebSocket: see websockets.mjs
 // npm run bench -- growth   measures how reports and commands slow down as rows are added: see growth.mjs
 // npm run bench -- reconcile   measures the comparison of a month with a bill: see reconcile.mjs
+// npm run bench -- ingest   measures how several gateways write into one database: see ingest.mjs
+// npm run bench -- rivals DIR   measures other gateways with the same load: see rivals.mjs
+// npm run bench -- workers   compares the CPU per request of two workers with that of one process: see workers.mjs
 // [LOD-03] [LOD-04] [LOD-08] Compares the gateway, with everything on, with a bare pass-through and with a peer in one run.
 // `--self` compares the pass-through with itself, which shows how accurate the ratios are on this machine. `--only` runs the
 // scenarios whose name contains the text. `--long` adds a million requests. DATABASE_URL names a PostgreSQL; without it, one
@@ -30,7 +33,9 @@ import { measureStarting } from "./_starting.mjs"
 import { measureStreams, STREAMS } from "./_streams.mjs"
 
 /** The benchmarks of other files of this directory. */
-const OTHERS = ["dashboard", "growth", "guard", "limits", "reconcile", "rows", "usage", "websockets"]
+const OTHERS = [
+  ...["dashboard", "growth", "guard", "ingest", "limits", "quick", "reconcile", "rivals", "rows", "usage", "websockets", "workers"],
+]
 
 if (OTHERS.includes(process.argv[2] ?? "")) {
   const [name] = process.argv.splice(2, 1)

@@ -1,6 +1,7 @@
 import type { z } from "zod"
 import type { Role } from "../core/actor.ts"
 import type { Context, Database } from "../operations/context.ts"
+import type { Replica } from "../operations/open/replica.ts"
 import type { Access } from "./access.ts"
 import type { HttpExchange } from "./http.ts"
 
@@ -8,16 +9,17 @@ import type { HttpExchange } from "./http.ts"
  * A resource that a route needs in addition to settings, clock and log. `prices` is the price book, and the database if it
  * can be opened. `history` is the price book with the changes of prices that the database has; the database may be missing. `connect` returns a database for a call that lasts; the
  * caller closes it. `file` is a file that the caller sends: over HTTP it is the body, and the other inputs are in the query.
- * `http` is the request itself: a route that needs it is no command.
+ * `http` is the request itself: a route that needs it is no command. `replica` is the one of the settings, which may be none.
  */
-export type Need = "database" | "connect" | "prices" | "history" | "bodies" | "file" | "http"
+export type Need = "database" | "connect" | "prices" | "history" | "bodies" | "replica" | "file" | "http"
 
 type Named = "settings" | "now" | "log" | "onProgress" | "actor"
 
 /** The context that `run` receives: the resources of its needs, and those that every route has. */
 export type RouteContext<N extends Need> = Context<Named> &
-  Context<Exclude<N, "history" | "connect" | "file" | "http"> | ("history" extends N ? "prices" : never)> &
+  Context<Exclude<N, "history" | "connect" | "replica" | "file" | "http"> | ("history" extends N ? "prices" : never)> &
   ("prices" extends N ? { readonly database?: Database | undefined } : object) &
+  ("replica" extends N ? { readonly replica: Replica | undefined } : object) &
   ("connect" extends N ? { connect(): Promise<Database> } : object) &
   ("file" extends N ? { readonly file: AsyncIterable<Uint8Array> } : object) &
   ("http" extends N ? { readonly http: HttpExchange; readonly access: Access } : object) & {
@@ -43,6 +45,8 @@ interface RouteFacts<Input extends z.ZodObject, N extends Need> {
    */
   readonly input: Input
   readonly needs: readonly N[]
+  /** It only reads, and its result may be some seconds old, so its database is the replica while that can be used. */
+  readonly readsReplica?: boolean
   /** It answers with a redirect, by `redirect(http, address)`, and has no output. */
   readonly redirects?: boolean
   /** It may create an embedded database that does not exist yet, when the command line runs it. */
@@ -116,6 +120,9 @@ export function defineStream<Input extends z.ZodObject, Item, N extends Need, Pa
 ): StreamRoute<Input, Parsed, Item, N> {
   return { parse: (input) => input as Parsed, ...route }
 }
+
+/** The resources of a route that only reads rows and rollups. */
+export const FROM_REPLICA = { needs: ["database"], readsReplica: true } as const
 
 /** Whether the inputs of a route are in the query, and not in a JSON body. */
 export function hasQuery({ method, needs }: Pick<AnyRoute, "method" | "needs">): boolean {

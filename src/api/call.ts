@@ -1,6 +1,8 @@
+import type { Context } from "../operations/context.ts"
 import { withBodies } from "../operations/open/bodies.ts"
 import { connectToDatabase, withDatabase } from "../operations/open/database.ts"
 import { withPriceHistory, withPrices, withStoredPrices } from "../operations/open/prices.ts"
+import { withReplica } from "../operations/open/replica.ts"
 import type { AnyRoute, Need, Route, RouteContext, StreamRoute } from "./_route.ts"
 import { parseInput } from "./input.ts"
 
@@ -38,7 +40,7 @@ export function streamLocally<Parsed, Item>(
 
 /** Opens the resources of a route. What a route does not name, its `run` cannot use. */
 async function withResources<T>(
-  { needs, mayCreate }: AnyRoute,
+  { needs, mayCreate, readsReplica }: AnyRoute,
   caller: LocalCaller,
   work: (context: RouteContext<Need>) => Promise<T>,
 ): Promise<T> {
@@ -47,9 +49,15 @@ async function withResources<T>(
     const next = (opened: object): Promise<T> => open({ ...context, ...opened }, rest)
     switch (need) {
       case "database":
-        return withDatabase({ ...caller, mayCreate: mayCreate ?? false }, next)
+        return withDatabase({ ...caller, mayCreate: mayCreate ?? false }, (opened) =>
+          readsReplica
+            ? withReplica({ ...caller, ...opened }, ({ reader }) => next({ ...opened, database: reader }))
+            : next(opened),
+        )
       case "connect":
         return next({ connect: () => connectToDatabase(caller.settings) })
+      case "replica":
+        return withReplica({ ...caller, ...(context as Context<"database">) }, next)
       case "bodies":
         return withBodies(caller.settings, next)
       case "prices":
@@ -72,4 +80,4 @@ async function withResources<T>(
   )
 }
 
-const ORDER: readonly Need[] = ["database", "connect", "bodies", "prices", "history"]
+const ORDER: readonly Need[] = ["database", "connect", "replica", "bodies", "prices", "history"]

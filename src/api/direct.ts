@@ -22,7 +22,7 @@ export function createDirectCall(deps: Pick<ApiHandlerDeps, "open" | "explain" |
     try {
       checkRole(actor, route.role)
       const parsed = parseInput(route, input, deps.now())
-      const resources = await deps.open(route.needs)
+      const resources = await deps.open(route)
       const context = { ...resources, actor, signal, log: () => {}, onProgress: () => {} }
       // A route that needs the HTTP request itself is never called in this way.
       return await (route as Route).run(context as unknown as RouteContext<Need>, parsed)

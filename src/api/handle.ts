@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import { CommandError } from "../core/errors.ts"
-import type { AnyRoute, Need, RouteContext, StreamRoute } from "./_route.ts"
+import type { AnyRoute, Need, Route, RouteContext, StreamRoute } from "./_route.ts"
 import type { Access } from "./access.ts"
 import { type ApiEvent, formatEvent, KEEP_ALIVE } from "./events.ts"
 import { type HttpExchange, toExchange } from "./http.ts"
@@ -13,10 +13,14 @@ import type { Router } from "./router.ts"
 export interface ApiHandlerDeps {
   readonly router: Router
   readonly access: Access
-  /** Returns the open resources of some needs. They stay open. */
-  open(needs: readonly Need[]): Promise<Omit<RouteContext<Need>, keyof CallContext | "actor" | "http" | "access">>
+  /** Returns the open resources that a route needs. They stay open. */
+  open(
+    route: Pick<AnyRoute, "needs" | "readsReplica">,
+  ): Promise<Omit<RouteContext<Need>, keyof CallContext | "actor" | "http" | "access">>
   /** Translates an error of a resource into a `CommandError` that says what to do. */
   explain(error: unknown): unknown
+  /** A route that may change something has ended. */
+  onChange(): void
   /** Takes an error that nobody expected, for the log. */
   onBug(route: string, error: unknown): void
   readonly now: () => number
@@ -42,19 +46,19 @@ export function createApiHandler(deps: ApiHandlerDeps): (request: Request) => Pr
       const { actor } = await deps.access.authenticate(http, route.role)
       const input = parseInput(route, await readInput(route, request, parameters), deps.now())
       const sent = route.needs.includes("file") && { file: readFile(request) }
-      const resources = { ...(await deps.open(route.needs)), ...sent, actor, http, access: deps.access }
+      const resources = { ...(await deps.open(route)), ...sent, actor, http, access: deps.access }
       if (request.headers.get("accept")?.includes("text/event-stream")) {
         return stream(request, formatEvent, "text/event-stream", (context) =>
-          toEvents(route, { ...resources, ...context }, input, fail),
+          toEvents(deps, route, { ...resources, ...context }, input, fail),
         )
       }
       if (isStream(route)) {
         return stream(request, toLines(route), "application/x-ndjson", (context) =>
-          toEvents(route, { ...resources, ...context }, input, fail),
+          toEvents(deps, route, { ...resources, ...context }, input, fail),
         )
       }
       const context = { ...resources, log: () => {}, onProgress: () => {}, signal: request.signal }
-      const output = await route.run(context, input)
+      const output = await runRoute(deps, route, context, input)
       return toResponse(request, http, route.addGoFields?.(output) ?? output)
     } catch (error) {
       const problem = fail(error)
@@ -88,7 +92,8 @@ function toLines({ isText }: StreamRoute): (event: ApiEvent) => string {
   }
 }
 
-function isStream(route: AnyRoute): route is StreamRoute {
+// biome-ignore lint/suspicious/noExplicitAny: as in AnyRoute
+function isStream(route: AnyRoute): route is StreamRoute<any, any, any, any> {
   return "item" in route
 }
 
@@ -117,10 +122,26 @@ function toResponse(request: Request, { reply }: HttpExchange, output: unknown):
   return new Response(body, reply)
 }
 
+/** Runs a route, and says afterwards that it may have changed something. */
+async function runRoute(
+  { onChange }: Pick<ApiHandlerDeps, "onChange">,
+  // biome-ignore lint/suspicious/noExplicitAny: the types of a route are checked where it is defined
+  route: Route<any, any, any, any>,
+  context: RouteContext<Need>,
+  input: unknown,
+): Promise<unknown> {
+  try {
+    return await route.run(context, input)
+  } finally {
+    if (route.method !== "GET" && !route.readsReplica) onChange()
+  }
+}
+
 type CallContext = Pick<RouteContext<Need>, "log" | "onProgress" | "signal">
 
 /** Runs a route, and yields what it says, its items and its output. */
 async function* toEvents(
+  deps: ApiHandlerDeps,
   route: AnyRoute,
   context: Omit<RouteContext<Need>, keyof CallContext> & CallContext,
   input: unknown,
@@ -130,7 +151,7 @@ async function* toEvents(
     if (isStream(route)) {
       for await (const item of route.run(context, input)) yield { item }
       yield { result: null }
-    } else yield { result: (await route.run(context, input)) ?? null }
+    } else yield { result: (await runRoute(deps, route, context, input)) ?? null }
   } catch (error) {
     if (!context.signal.aborted) yield { problem: fail(error) }
   }

@@ -19,13 +19,14 @@ export default defineCommand({
   },
 })
 
-function render({ version, database, gateways, rows, prices, problems }: OutputOf<typeof status.get>): string {
+function render({ version, database, replica, gateways, rows, prices, problems }: OutputOf<typeof status.get>): string {
   const n = withThousands
   const sum = `${n(rows.accepted)} accepted = ${n(rows.written)} written + ${n(rows.waiting)} waiting + ${n(rows.rejected)} rejected + ${n(rows.dropped)} dropped`
   const names = gateways.map(({ name, last_seen_at: seen }) => `${printable(name)}, last seen ${toTime(seen)}`)
   const lines = [
     ["Version", version],
     ["Database", printable(database.title)],
+    ...(replica === null ? [] : [["Replica", renderReplica(replica)]]),
     ...(names.length === 0
       ? [["Gateways", "none is running"]]
       : names.map((each, i) => [i === 0 ? "Gateways" : "", each])),
@@ -39,4 +40,15 @@ function render({ version, database, gateways, rows, prices, problems }: OutputO
       : problems.map((problem, i) => [i === 0 ? "Problems" : "", printable(problem)])),
   ]
   return lines.map(([name, value]) => `${name!.padEnd(10)}${value}`).join("\n")
+}
+
+function renderReplica({
+  is_used: isUsed,
+  lag_ms: lag,
+}: {
+  readonly is_used: boolean
+  readonly lag_ms: number | null
+}) {
+  const behind = lag === null ? "" : `${(lag / 1000).toFixed(2)} s behind; `
+  return `${behind}reports are read from ${isUsed ? "it" : "the primary"}`
 }

@@ -68,7 +68,7 @@ export async function loadSettings(options: LoadOptions, catalog: ProviderCatalo
   if (notes.problems.length > 0) throw new CommandError(toErrorMessage(notes.problems))
   if (values.get("storage.postgres.url") !== undefined) warnOfIgnoredParts(sources, notes)
   const settings = { ...build("", SETTINGS, values), providers: built } as unknown as Settings & { storage: object }
-  const isSet = all.some(({ path, value }) => path.startsWith("storage.postgres.") && value !== "")
+  const isSet = all.some(({ path, value }) => namesPrimary(path) && value !== "")
   const storage = { ...settings.storage, postgres: { ...settings.storage.postgres, isSet } }
   const pricing = { ...settings.pricing, catalogUrl: toCatalogUrl(settings, sources), proxies }
   const upstream = { ...settings.upstream, proxies }
@@ -138,12 +138,17 @@ function findProblem({ path, setting, value, parsed }: ParsedValue, catalog: Pro
   return why === undefined ? undefined : { path, why }
 }
 
-/** Reads `DATABASE_URL`, which is used only when no `storage.postgres.*` except `schema` is set. */
+/** Whether a setting says which server has the database. The replica is a copy of it. */
+function namesPrimary(path: string): boolean {
+  return path.startsWith("storage.postgres.") && !path.startsWith("storage.postgres.read_")
+}
+
+/** Reads `DATABASE_URL`, which is used only when no `storage.postgres.*` except `schema` and `read_*` is set. */
 function readDatabaseUrl(sourced: readonly SourcedValue[], value: string | undefined, notes: Notes): SourcedValue[] {
   if (value === undefined || value === "") return []
   const path = "storage.postgres.url"
   const ours = sourced.find(
-    (each) => each.path.startsWith("storage.postgres.") && each.path !== "storage.postgres.schema" && each.value !== "",
+    (each) => namesPrimary(each.path) && each.path !== "storage.postgres.schema" && each.value !== "",
   )
   if (ours !== undefined) {
     notes.warnings.push(`DATABASE_URL is ignored because ${ours.path} is set (${ours.source})`)

@@ -276,6 +276,16 @@ export const SETTINGS = {
         "connection string, in place of the settings above; `DATABASE_URL` is read too",
         secret,
       ),
+      read_url: optional(
+        orNothing(postgresAddress),
+        "connection string of a streaming standby of this database, from which reports and lists are read while it is usable; what it does not say is taken from the settings above",
+        secret,
+      ),
+      read_max_lag: row(
+        duration,
+        "10s",
+        "how far the standby of `read_url` may be behind; if it is further behind, reports are read from the primary",
+      ),
     },
   },
   upstream: {

@@ -7,6 +7,7 @@ import type { Context } from "./context.ts"
 import { describeExpiring } from "./keys/expiring.ts"
 import { findExhaustedLimits } from "./limits/exhausted.ts"
 import { describeFailedDeliveries } from "./notifications/failed.ts"
+import type { Replica } from "./open/replica.ts"
 import { findPendingRows } from "./usage/pending-rows.ts"
 
 /** Everything that shows whether the gateways of a database are well. Times are ISO 8601 in UTC. */
@@ -14,6 +15,12 @@ interface Status {
   /** The version of the program that answers. */
   readonly version: string
   readonly database: { readonly kind: "postgres" | "embedded"; readonly title: string }
+  /** The replica from which reports are read, as the program that answers sees it; null: there is none. */
+  readonly replica: {
+    readonly is_used: boolean
+    /** null: it is not known. */
+    readonly lag_ms: number | null
+  } | null
   readonly gateways: readonly {
     /** Its host and process. */
     readonly name: string
@@ -45,7 +52,9 @@ const RECENT_MS = 30_000
 const MAX_LIST_AGE_MS = 7 * 86_400_000
 
 /** Summarizes the state of the gateways, of their database, of the journals and of the price lists. */
-export async function readStatus(context: Context<"database" | "settings" | "prices" | "now">): Promise<Status> {
+export async function readStatus(
+  context: Context<"database" | "settings" | "prices" | "now"> & { readonly replica: Replica | undefined },
+): Promise<Status> {
   const { database, settings, prices } = context
   const now = context.now()
   const ability = await readAbility(database.query)
@@ -65,10 +74,12 @@ export async function readStatus(context: Context<"database" | "settings" | "pri
   const exhausted = await findExhaustedLimits(context)
   const undelivered = await describeFailedDeliveries(context)
   const readOnly = explainReadOnly(ability)
+  const replica = await context.replica?.check()
   const problems = [
     ...(readOnly ? [`the database accepts no rows: ${readOnly.reason}; ${readOnly.fix}`] : []),
     ...ability.idleTriggers.map((name) => `trigger ${name} does not run, so reports miss new rows: see doctor`),
     ...ability.alterations.map((fault) => `the schema: ${fault}: see doctor`),
+    ...(replica?.problem === undefined ? [] : [`the replica ${replica.problem}, so reports are read from the primary`]),
     ...gateways.filter((each) => !each.is_recent).map((each) => `the gateway ${each.name} has not been seen lately`),
     ...(rejected > 0 ? [`${toRows(rejected)} rejected by the database: see rejected.jsonl in the journal`] : []),
     ...(dropped > 0 ? [`${toRows(dropped)} dropped, because they could not be kept`] : []),
@@ -80,6 +91,7 @@ export async function readStatus(context: Context<"database" | "settings" | "pri
   return {
     version,
     database: { kind: database.kind, title: database.title },
+    replica: replica === undefined ? null : { is_used: replica.isUsed, lag_ms: toWhole(replica.lagMs) },
     gateways,
     rows: { accepted, written, waiting, rejected, dropped },
     prices: { models: prices.modelCount(), checked_at: checkedAt === undefined ? null : toIso(checkedAt) },
@@ -88,4 +100,5 @@ export async function readStatus(context: Context<"database" | "settings" | "pri
 }
 
 const toRows = (count: number) => (count === 1 ? "1 row was" : `${count} rows were`)
+const toWhole = (ms: number | undefined) => (ms === undefined ? null : Math.round(ms))
 const toIso = (at: number) => new Date(at).toISOString()

@@ -11,6 +11,7 @@ import type { Database } from "../database/_database.ts"
 import { explainServerError } from "../database/failures.ts"
 import type { McpEndpoint } from "../mcp/http.ts"
 import { connectToDatabase } from "../operations/open/database.ts"
+import type { Replica } from "../operations/open/replica.ts"
 import type { PriceBook } from "../pricing/price-book.ts"
 import { answerNotLoaded } from "./not-loaded.ts"
 import { once } from "./once.ts"
@@ -26,6 +27,8 @@ export interface Api {
 
 export type ApiOptions = Pick<ServerOptions, "settings" | "log"> & {
   readonly prices: PriceBook
+  /** The replica from which reports are read, if there is one. Whoever has opened it closes it. */
+  readonly replica?: Replica | undefined
   /** Finds out who calls, and rejects who may not. Default: by admin tokens and sessions. */
   readonly authenticate?: Access["authenticate"]
 }
@@ -34,25 +37,29 @@ export type ApiOptions = Pick<ServerOptions, "settings" | "log"> & {
  * Opens the admin API. It has connections of its own to the database, so that a report never takes one from the ledger; they
  * are opened by the first request that needs them.
  */
-export function openApi({ settings, log, prices, authenticate }: ApiOptions): Api {
+export function openApi({ settings, log, prices, replica, authenticate }: ApiOptions): Api {
   const database = once<Database>(() => connectToDatabase(withFewConnections(settings)))
   const bodies = once<BodyReader>(async () => createBodyReader(settings.s3))
+  const choose = async (readsReplica = false) =>
+    readsReplica && replica !== undefined ? replica.choose(await database.get()) : database.get()
   const created = createAccess({ database: database.get, settings, now: Date.now })
   const access = { ...created, authenticate: authenticate ?? created.authenticate }
   const deps: Omit<ApiHandlerDeps, "router"> = {
     access,
-    async open(needs) {
+    async open({ needs, readsReplica }) {
       return {
         settings,
         prices,
         now: Date.now,
         ...(needs.includes("prices") && { database: await database.get().catch(() => undefined) }),
-        ...(needs.includes("database") && { database: await database.get() }),
+        ...(needs.includes("database") && { database: await choose(readsReplica) }),
+        ...(needs.includes("replica") && { replica }),
         ...(needs.includes("connect") && { connect: () => share(database.get()) }),
         ...(needs.includes("bodies") && { bodies: await bodies.get() }),
       } as Awaited<ReturnType<ApiHandlerDeps["open"]>>
     },
     explain: explainServerError,
+    onChange: () => replica?.noteChange(),
     onBug: (route, error) => log("error", `the admin API, ${route}: ${error instanceof Error ? error.stack : error}`),
     now: Date.now,
   }

@@ -3,6 +3,7 @@ import type { LogRecord } from "../core/log-record.ts"
 import type { LateRow } from "../database/ledger/late.ts"
 import type { LedgerStats } from "../database/ledger/ledger.ts"
 import type { Totals } from "../database/ledger/totals.ts"
+import type { ReplicaState } from "../database/replica/replica.ts"
 import type { SocketCounters } from "../gateway/sockets/counters.ts"
 import type { LimitStats } from "../limits/index.ts"
 import { toBodyMetrics } from "./body-metrics.ts"
@@ -13,6 +14,7 @@ import { createBatchMetrics, toLedgerMetrics } from "./metrics/ledger.ts"
 import { toLimitMetrics } from "./metrics/limits.ts"
 import { toNotificationMetrics } from "./metrics/notifications.ts"
 import { createProcessMetrics } from "./metrics/process.ts"
+import { toReplicaMetrics } from "./metrics/replica.ts"
 import { RequestMetrics, type RequestMetricsOptions } from "./metrics/requests.ts"
 import { type RunningRequests, toRunningMetrics } from "./metrics/running.ts"
 import { toSocketMetrics } from "./metrics/sockets.ts"
@@ -50,6 +52,8 @@ export interface MetricSources {
   openTelemetry(): readonly Metric[]
   /** When the price list that was fetched the longest ago was fetched. */
   pricesCheckedAt(): number | undefined
+  /** Undefined without a replica. */
+  replica(): ReplicaState | undefined
 }
 
 interface MetricsSettings {
@@ -67,7 +71,7 @@ export function createMetrics(
   { telemetry, ledger: { maxJournalBytes } }: MetricsSettings,
 ): Metrics {
   const { ledger, rows, gateway, bodies, connections, limits, notifications, openTelemetry, pricesCheckedAt } = sources
-  const { usage } = sources
+  const { usage, replica } = sources
   const requests = new RequestMetrics(telemetry)
   const batches = createBatchMetrics()
   const ownProcess = createProcessMetrics()
@@ -87,6 +91,7 @@ export function createMetrics(
       ...openTelemetry(),
       ...toLedgerMetrics(ledger(), rows(), maxJournalBytes),
       ...batches.collect(),
+      ...toReplicaMetrics(replica()),
       ...toBodyMetrics(bodies()),
       ...ownProcess.collect(),
     ],

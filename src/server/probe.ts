@@ -4,6 +4,7 @@ import type { Database } from "../database/_database.ts"
 import { type Ability, explainReadOnly, readAbility } from "../database/ability.ts"
 import { describeOutage } from "../database/failures.ts"
 import type { LedgerStats } from "../database/ledger/ledger.ts"
+import type { ReplicaState } from "../database/replica/replica.ts"
 import { MIN_FREE_BYTES } from "../operations/doctor/directory.ts"
 import type { Probe, ReadinessWarning } from "./app.ts"
 
@@ -18,6 +19,8 @@ export interface ProbeOptions {
   stats(): LedgerStats
   /** When the price list that was fetched the longest ago was fetched; undefined if none is fetched. */
   pricesCheckedAt(): number | undefined
+  /** The state of the replica; undefined if there is none. */
+  replica?(): ReplicaState | undefined
   isStopping(): boolean
   /** How many of several processes behind the port are not up. */
   missingWorkers?(): number
@@ -68,6 +71,7 @@ export function createProbe(options: ProbeOptions): Probe {
         ...findLedgerWarnings(ledger, settings),
         ...disk,
         ...findPriceWarning(options.pricesCheckedAt()),
+        ...findReplicaWarning(options.replica?.()),
       ]
       return { error: findError(ability, ledger), warnings }
     },
@@ -131,4 +135,10 @@ function findPriceWarning(checkedAt: number | undefined): ReadinessWarning[] {
   if (checkedAt === undefined || Date.now() - checkedAt < MAX_LIST_AGE_MS) return []
   const since = new Date(checkedAt).toISOString().slice(0, 10)
   return [{ code: "prices_old", message: `a price list could not be fetched since ${since}: see the log` }]
+}
+
+function findReplicaWarning(replica: ReplicaState | undefined): ReadinessWarning[] {
+  if (replica?.problem === undefined) return []
+  const message = `the replica (storage.postgres.read_url) ${replica.problem}: reports are read from the primary`
+  return [{ code: "replica_unused", message }]
 }

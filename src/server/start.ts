@@ -11,6 +11,7 @@ import { addTotals, readStoredTotals } from "../database/ledger/life.ts"
 import type { Gateway } from "../gateway/gateway.ts"
 import { openInScope, type Scope } from "../kit/scope.ts"
 import { discardKey } from "../operations/keys/create.ts"
+import { openConfiguredReplica } from "../operations/open/replica.ts"
 import { createTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts"
 import { addBodyStats, openBodies } from "./bodies.ts"
 import { toOwnBudget } from "./budget.ts"
@@ -119,6 +120,15 @@ function ownIn(scope: Scope) {
   }
 }
 
+/** How often the replica is looked at when nobody reads, so that the log and the metrics say how it is. */
+const REPLICA_INTERVAL_MS = 2_000
+
+/** Opens the replica of the settings. Only the admin API reads from it. */
+function openReader({ settings, log }: Pick<Told, "settings" | "log">, database: Database) {
+  if (!settings.admin.enabled) return undefined
+  return openConfiguredReplica({ settings, database, log, intervalMs: REPLICA_INTERVAL_MS })
+}
+
 interface Drained {
   readonly front: Front
   readonly tokenizer: Tokenizer
@@ -163,6 +173,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const { keys, vault, limits, rowHooks } = await openKeysAndLimits(options, database, dir, scope)
   const prices = own(await openPrices(options, database))
   const bodies = own(await openBodies({ settings, log, database }))
+  const replica = own(openReader({ settings, log }, database))
   const otlp = await openOtlpExport({ settings, log }, scope)
   const late = own(createLateRows(database, [(...row) => metrics.onLate(...row), (row) => otlp?.onLate(row.record)]))
   const hooks = { ...rowHooks, onLate: late.add, onBatch: (rows: number, ms: number) => metrics.onBatch(rows, ms) }
@@ -182,6 +193,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
     usage: createUsageSource(worker, database),
     openTelemetry: () => [...toOtlpMetrics(otlp?.stats()), ...toReceiverMetrics(receiver?.stats())],
     pricesCheckedAt: prices.checkedAt,
+    replica: () => replica?.state(),
   }
   const metrics = own(createMetrics(sources, settings))
   const tokenizer = own(createTokenizer({ log: (line) => log("warn", line) }))
@@ -190,8 +202,8 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const receiver = openReceiver(options, { ...opened, isStopping })
   if (!worker) startOwnWork(options, database, scope)
   notifications?.watch(worker ? { prices } : { prices, stats })
-  const probed = { database, stats, pricesCheckedAt: prices.checkedAt, isStopping }
-  const api = settings.admin.enabled ? own(openLazyApi({ settings, log, prices })) : undefined
+  const probed = { database, stats, pricesCheckedAt: prices.checkedAt, replica: sources.replica, isStopping }
+  const api = settings.admin.enabled ? own(openLazyApi({ settings, log, prices, replica })) : undefined
   const web = { api: api?.handle, isAdmitted: api?.isAdmitted, receiver, connections, collect: metrics.collect }
   const front = await openFront(options, { gateway, ...web, ...probed })
 

@@ -153,6 +153,19 @@ describe("settings", () => {
     ])
   })
 
+  test("a replica says nothing about where the database is", async () => {
+    const replica = { MAJORDOMO_STORAGE_POSTGRES_READ_URL: "postgres://replica/x" }
+    expect((await load({ env: replica })).settings.storage.postgres).toMatchObject({ isSet: false })
+    const { settings, warnings } = await load({ env: { ...replica, DATABASE_URL: "postgres://db/x" } })
+    expect(settings.storage.postgres).toMatchObject({
+      url: "postgres://db/x",
+      readUrl: "postgres://replica/x",
+      readMaxLagMs: 10_000,
+      isSet: true,
+    })
+    expect(warnings).toEqual([])
+  })
+
   test("[S6] a start says where settings come from, the database, and addresses of providers that are no default", async () => {
     put(".env", "MAJORDOMO_PROVIDERS_OPENAI_BASE_URL=http://127.0.0.1:9000\n")
     put("majordomo.yaml", "providers: {groq: {base_url: https://api.groq.com/openai, format: openai}}")

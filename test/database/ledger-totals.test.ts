@@ -144,7 +144,7 @@ describe("over the life of a directory, accepted = written + waiting + rejected 
     const db = await newDatabase()
     let dir = await makeDirectory()
     for (let round = 1; round <= 5; round++) {
-      const ledger = await openTestLedger(db, dir, { timing: { ...NEVER, batchBytes: 20_000 } })
+      const ledger = await openTestLedger(db, dir, { timing: { ...NEVER, batchBytes: 20_000, maxBatchBytes: 20_000 } })
       append(ledger, 100)
       await ledger.drain(round % 2 ? 20_000 : 1)
       dir = await killed(dir)

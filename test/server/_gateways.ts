@@ -36,6 +36,8 @@ export interface Answered {
 export interface Gateways {
   readonly servers: readonly RunningServer[]
   readonly provider: FakeProvider
+  /** What each of them has logged. */
+  readonly logs: readonly string[][]
   readonly database: Database
   readonly sql: pg.Client
   /** For `callLocally`. */
@@ -75,9 +77,13 @@ export async function startGateways(upstream?: string): Promise<Gateways> {
   }
 
   const servers: RunningServer[] = []
+  const logs: string[][] = []
   for (let i = 0; i < 3; i++) {
     const settings = await settingsOfNewDirectory()
-    servers.push(await startServer({ settings, log: () => {}, onRecord: () => {} }))
+    const lines: string[] = []
+    logs.push(lines)
+    const log = (level: string, line: string) => void lines.push(`${level} ${line}`)
+    servers.push(await startServer({ settings, log, onRecord: () => {} }))
   }
   const caller: LocalCaller = {
     settings: await settingsOfNewDirectory(),
@@ -104,7 +110,7 @@ export async function startGateways(upstream?: string): Promise<Gateways> {
     return { status: response.status, headers: response.headers, text: await response.text() }
   }
 
-  const parts = { servers, provider, database, sql, caller, ask }
+  const parts = { servers, provider, logs, database, sql, caller, ask }
   return {
     ...parts,
     async askLikeSdk(gateway, asked) {

@@ -41,10 +41,10 @@ export function sendFromAfar(here: Installation): Installation {
       return runInProcess(args, { env: await findEnvironment(settings), input })
     },
     async runUntil(isEnough, args, settings = {}) {
-      let stdout = ""
+      const said = { stdout: "", stderr: "" }
       const onOutput = (stream: "stdout" | "stderr", piece: string, pressCtrlC: () => void) => {
-        if (stream === "stdout") stdout += piece
-        if (isEnough(stdout)) pressCtrlC()
+        said[stream] += piece
+        if (isEnough(said.stdout, said.stderr)) pressCtrlC()
       }
       return runInProcess(args, { env: await findEnvironment(settings), onOutput })
     },

@@ -65,6 +65,7 @@ export function listMetrics(): readonly Metric[] {
         ...toReceiverMetrics({ accepted: 1, rejected: 0 }),
       ],
       pricesCheckedAt: () => 1,
+      replica: () => ({ isUsed: true, lagMs: 1, problem: undefined }),
     },
     { telemetry: { labels: { [OWN_LABEL]: "Team" }, maxSeries: 100 }, ledger: { maxJournalBytes: 1 } },
   )

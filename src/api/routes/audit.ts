@@ -1,7 +1,7 @@
 import { z } from "zod"
 import { getAuditEntry, listAudit } from "../../operations/audit/list.ts"
 import { parsePeriod } from "../../operations/usage/question.ts"
-import { defineRoute } from "../_route.ts"
+import { defineRoute, FROM_REPLICA } from "../_route.ts"
 
 const entry = z.object({
   id: z.string().describe("a UUID"),
@@ -29,7 +29,7 @@ export const audit = {
       cursor: z.uuid().optional().describe("the next of the page before"),
     }),
     output: z.object({ items: z.array(entry).readonly(), next: z.string().nullable() }),
-    needs: ["database"],
+    ...FROM_REPLICA,
     parse: ({ since, ...rest }, now) => ({
       ...rest,
       since: since === undefined ? undefined : parsePeriod({ since, until: undefined, tz: "UTC" }, now).since,

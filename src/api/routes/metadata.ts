@@ -3,7 +3,7 @@ import { activateMetadata } from "../../operations/metadata/activate.ts"
 import { deactivateMetadata } from "../../operations/metadata/deactivate.ts"
 import { listMetadata } from "../../operations/metadata/list.ts"
 import { parseName } from "../../operations/metadata/name.ts"
-import { defineRoute } from "../_route.ts"
+import { defineRoute, FROM_REPLICA } from "../_route.ts"
 import { addNameFields } from "./go/fields.ts"
 
 const choice = {
@@ -38,7 +38,7 @@ export const metadata = {
         }),
       )
       .readonly(),
-    needs: ["database"],
+    ...FROM_REPLICA,
     addGoFields: (names) => names.map(addNameFields),
     run: (context, { values }) => listMetadata(context, { values: values === "count" }),
   }),

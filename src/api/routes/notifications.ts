@@ -3,7 +3,7 @@ import { NOTIFICATION_KINDS } from "../../core/notification.ts"
 import { listChannels } from "../../operations/notifications/channels.ts"
 import { listNotifications, type NotificationObject } from "../../operations/notifications/list.ts"
 import { testChannel } from "../../operations/notifications/test-channel.ts"
-import { defineRoute } from "../_route.ts"
+import { defineRoute, FROM_REPLICA } from "../_route.ts"
 
 const kind = z.enum(NOTIFICATION_KINDS)
 
@@ -54,7 +54,7 @@ export const notifications = {
       cursor: z.uuid().optional().describe("the next of the page before"),
     }),
     output: z.object({ items: z.array(notification).readonly(), next: z.string().nullable() }),
-    needs: ["database"],
+    ...FROM_REPLICA,
     run: (context, { kind, limit, cursor }) => listNotifications(context, { kind, limit, cursor }),
   }),
   channels: defineRoute({

@@ -4,7 +4,7 @@ import { computeWhatIf, parseModels, type WhatIfQuestion } from "../../operation
 import { type ForecastQuestion, forecastUsage, MAX_WEEKS } from "../../operations/usage/forecast.ts"
 import { createInvoice, type InvoiceQuestion, parseAllocation } from "../../operations/usage/invoice.ts"
 import { parseDimensions, parseNamedPeriod, parsePeriod } from "../../operations/usage/question.ts"
-import { defineRoute } from "../_route.ts"
+import { defineRoute, FROM_REPLICA } from "../_route.ts"
 import { FILTERS, parseChoice } from "./_usage-input.ts"
 
 const { since: _since, until: _until, period: _period, month: _month, ...filters } = FILTERS
@@ -79,7 +79,7 @@ export const outlook = {
       high: unknownMoney,
       weeks: z.number().describe("the number of weeks that the forecast is based on"),
     }),
-    needs: ["database"],
+    ...FROM_REPLICA,
     parse(input, now): ForecastQuestion {
       const { period, filters } = parseMonth(input, now)
       const { tz } = period
@@ -124,7 +124,7 @@ export const outlook = {
         .optional(),
       charges: z.array(charge).readonly().optional().describe("the lines of price certificates, added up by price"),
     }),
-    needs: ["database"],
+    ...FROM_REPLICA,
     parse({ by, allocate, lines, ...input }, now): InvoiceQuestion {
       const [dimension, ...others] = parseDimensions(by)
       if (others.length > 0) throw new InputError("by", "expected one dimension, such as Team or key")
@@ -159,6 +159,7 @@ export const outlook = {
         .describe("the requests that are in no sum, and why"),
     }),
     needs: ["database", "prices"],
+    readsReplica: true,
     parse({ model, to_provider: provider, prices, ...choice }, now): WhatIfQuestion {
       return { ...parseModels(model), provider: provider?.toLowerCase(), prices, ...parseChoice(choice, now, "30d") }
     },

@@ -6,7 +6,7 @@ import { toPriceObject } from "../../operations/prices/rates.ts"
 import { refreshPrices } from "../../operations/prices/refresh.ts"
 import { listUnpriced } from "../../operations/prices/unpriced.ts"
 import { createRepriceLog, repriceRequests } from "../../operations/reprice/reprice.ts"
-import { defineRoute } from "../_route.ts"
+import { defineRoute, FROM_REPLICA } from "../_route.ts"
 import { FILTERS, parseChoice } from "./_usage-input.ts"
 
 const rateTexts = z.record(z.string(), z.string()).readonly()
@@ -132,7 +132,7 @@ export const prices = {
         }),
       )
       .readonly(),
-    needs: ["database"],
+    ...FROM_REPLICA,
     parse: (input, now) => parseChoice({ ...input, where: [] }, now, "30d").period,
     run: (context, period) => listUnpriced(context, period),
   }),

@@ -7,7 +7,7 @@ import { getReconciliations } from "../../operations/reconcile/history.ts"
 import { importBill } from "../../operations/reconcile/import.ts"
 import { toReconciliationObject } from "../../operations/reconcile/json.ts"
 import { reconcile } from "../../operations/reconcile/reconcile.ts"
-import { defineRoute } from "../_route.ts"
+import { defineRoute, FROM_REPLICA } from "../_route.ts"
 import { repricedModel } from "./prices.ts"
 
 const usd = (what: string) => z.string().describe(`${what}, in USD as an exact decimal`)
@@ -89,7 +89,7 @@ export const reconciliations = {
     output: result.extend({
       configured: z.array(z.string()).readonly().describe("the providers whose bills the gateway can read itself"),
     }),
-    needs: ["database"],
+    ...FROM_REPLICA,
     parse: ({ provider, ...days }, now) => ({ provider, days: parseDays(days, now) }),
     async run(context, input) {
       const { settings } = context

@@ -12,7 +12,7 @@ import { readRollups } from "../../operations/usage/asker.ts"
 import { toEmptyField } from "../../operations/usage/empty.ts"
 import { notePendingRows } from "../../operations/usage/note-pending-rows.ts"
 import { parseFilters } from "../../operations/usage/question.ts"
-import { defineRoute, defineStream } from "../_route.ts"
+import { defineRoute, defineStream, FROM_REPLICA } from "../_route.ts"
 import { EMPTY, FILTERS, parseChoice, toLimit, whole } from "./_usage-input.ts"
 
 const { since: _since, until: _until, period: _period, month: _month, tz: _tz, ...filters } = FILTERS
@@ -48,7 +48,7 @@ export const requests = {
       next: z.string().nullable().describe("the cursor of the next page; null: there is none"),
       empty: EMPTY,
     }),
-    needs: ["database"],
+    ...FROM_REPLICA,
     parse: ({ limit, cursor, trace, ...choice }, now) => {
       const { period, filters } = parseChoice(choice, now, "1970-01-01")
       return { period, filters: { ...filters, trace }, limit, before: parseCursor(cursor) }
@@ -131,6 +131,7 @@ export const requests = {
     item: z.string(),
     isText: true,
     needs: ["database", "bodies"],
+    readsReplica: true,
     parse: (choice, now) => parseChoice(choice, now, "1970-01-01"),
     async *run(context, question) {
       await notePendingRows(context)

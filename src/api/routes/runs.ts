@@ -3,7 +3,7 @@ import { getRun, type RunObject, toRunObject } from "../../operations/runs/get.t
 import { listRuns, RUN_SORTS } from "../../operations/runs/list.ts"
 import { notePendingRows } from "../../operations/usage/note-pending-rows.ts"
 import { parseSort } from "../../operations/usage/question.ts"
-import { defineRoute } from "../_route.ts"
+import { defineRoute, FROM_REPLICA } from "../_route.ts"
 import { FILTERS, parseChoice, SUBSCRIPTION_VALUE, toLimit } from "./_usage-input.ts"
 
 const numbers = {
@@ -66,7 +66,7 @@ export const runs = {
       limit: toLimit(20),
     }),
     output: z.array(run).readonly(),
-    needs: ["database"],
+    ...FROM_REPLICA,
     parse: ({ sort, limit, ...choice }, now) => ({
       ...parseChoice(choice, now, "7d"),
       sort: parseSort(sort, RUN_SORTS),
@@ -88,7 +88,7 @@ export const runs = {
       trace: z.string(),
       kind: z.enum(["trace", "session"]).describe("which metadata of its requests the id is"),
     }) as unknown as z.ZodType<RunObject>,
-    needs: ["database"],
+    ...FROM_REPLICA,
     run: async (context, input) => toRunObject(await getRun(context, input)),
   }),
 }

@@ -13,6 +13,10 @@ export const status = {
     output: z.object({
       version: z.string().describe("of the gateway that answers"),
       database: z.object({ kind: z.enum(["postgres", "embedded"]), title: z.string() }),
+      replica: z
+        .object({ is_used: z.boolean(), lag_ms: z.number().nullable() })
+        .nullable()
+        .describe("of `storage.postgres.read_url`: whether reports are read from it, and how far it is behind"),
       gateways: z.array(z.object({ name: z.string(), last_seen_at: z.string(), is_recent: z.boolean() })).readonly(),
       rows: z
         .object({
@@ -29,7 +33,7 @@ export const status = {
       }),
       problems: z.array(z.string()).readonly().describe("what needs attention"),
     }),
-    needs: ["database", "prices"],
+    needs: ["database", "prices", "replica"],
     run: (context) => readStatus(context),
   }),
 }

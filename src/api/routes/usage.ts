@@ -14,7 +14,7 @@ import { summarizeUsage } from "../../operations/usage/overview.ts"
 import { listPending } from "../../operations/usage/pending.ts"
 import { COMPARISONS, parseComparison, parseDimensions, parseSort } from "../../operations/usage/question.ts"
 import { reportUsage, SORTS, type UsageQuestion } from "../../operations/usage/report.ts"
-import { defineRoute } from "../_route.ts"
+import { defineRoute, FROM_REPLICA } from "../_route.ts"
 import { EMPTY, FILTERS, OPTIONAL_LIMIT, parseChoice, SUBSCRIPTION_VALUE, toLimit } from "./_usage-input.ts"
 
 const measures = {
@@ -115,7 +115,7 @@ export const usage = {
     summary: "what was used and what it cost, by up to two dimensions",
     input: z.strictObject({ by, ...question, compare }),
     output: report,
-    needs: ["database"],
+    ...FROM_REPLICA,
     parse: parseUsage,
     async run(context, question) {
       const now = context.now()
@@ -145,7 +145,7 @@ export const usage = {
       key_count: z.number(),
       unpriced_models: z.array(z.string()).readonly(),
     }),
-    needs: ["database"],
+    ...FROM_REPLICA,
     parse: parseUsage,
     async run(context, question) {
       const now = context.now()
@@ -169,7 +169,7 @@ export const usage = {
       total: z.object(latency),
       approximate: z.boolean().describe("the percentiles come from histograms: they are at most 5 % off"),
     }),
-    needs: ["database"],
+    ...FROM_REPLICA,
     parse: (input, now): LatencyReportQuestion => parseQuestion(input, now, LATENCY_SORTS),
     async run(context, question) {
       const now = context.now()
@@ -203,7 +203,7 @@ export const usage = {
       rates: z.array(z.looseObject(rate)).readonly(),
       total: z.object(rate),
     }),
-    needs: ["database"],
+    ...FROM_REPLICA,
     parse: ({ by, limit, ...choice }, now): ErrorQuestion => ({
       by: parseDimensions(by),
       ...parseChoice(choice, now, "30d"),
@@ -243,7 +243,7 @@ export const usage = {
         .readonly(),
       unbilled: z.object({ items: z.number(), sources: z.number() }),
     }),
-    needs: ["database"],
+    ...FROM_REPLICA,
     run: (context, { limit }) => listPending(context, { limit, now: context.now() }),
   }),
 }

@@ -9,6 +9,7 @@ import { Count, Moment } from "../parts/value.tsx"
 interface Status {
   readonly version: string
   readonly database: { readonly title: string }
+  readonly replica: { readonly is_used: boolean; readonly lag_ms: number | null } | null
   readonly gateways: readonly { readonly name: string; readonly last_seen_at: string; readonly is_recent: boolean }[]
   readonly rows: Readonly<Record<"accepted" | "written" | "waiting" | "rejected" | "dropped", number>>
   readonly prices: { readonly models: number; readonly checked_at: string | null }
@@ -49,7 +50,7 @@ function Problems({ problems }: Pick<Status, "problems">) {
 }
 
 function Report({ status, tz }: { readonly status: Status; readonly tz: string }) {
-  const { version, database, gateways, rows, prices, problems } = status
+  const { version, database, replica, gateways, rows, prices, problems } = status
   return (
     <>
       <Problems problems={problems} />
@@ -98,6 +99,7 @@ function Report({ status, tz }: { readonly status: Status; readonly tz: string }
           rows={[
             ["Version", version],
             ["Database", <bdi key="database">{database.title}</bdi>],
+            ...(replica === null ? [] : [["Replica for reports", describeReplica(replica)] as const]),
             ["Models with a price", <Count key="models" value={prices.models} />],
             [
               "Price lists checked",
@@ -109,4 +111,9 @@ function Report({ status, tz }: { readonly status: Status; readonly tz: string }
       </Card>
     </>
   )
+}
+
+function describeReplica({ is_used: isUsed, lag_ms: lag }: NonNullable<Status["replica"]>): string {
+  const behind = lag === null ? "" : `, ${(lag / 1000).toFixed(2)} s behind`
+  return `${isUsed ? "used" : "not used"}${behind}`
 }

@@ -5,17 +5,21 @@ import type { Database } from "../../database/_database.ts"
 import { explainReadOnly } from "../../database/ability.ts"
 import { type Diagnosis, diagnose } from "../../database/diagnose.ts"
 import { explainServerError } from "../../database/failures.ts"
-import { describeBlockers } from "../../database/ledger/blockers.ts"
+import { describeBlockers, describeOldSnapshots } from "../../database/ledger/blockers.ts"
 import type { Context } from "../context.ts"
 import { describeExpiring } from "../keys/expiring.ts"
 import { findExhaustedLimits } from "../limits/exhausted.ts"
 import { NoDatabaseError, openForOperation } from "../open/database.ts"
+import { openConfiguredReplica } from "../open/replica.ts"
 import { type Finding, findingsOf } from "./finding.ts"
 
 const OLDEST_VERSION = 14
 const LISTEN_TIMEOUT_MS = 8_000
 /** Gateways compare times with those of the database only in steps of seconds. */
 const MAX_SKEW_MS = 2_000
+
+/** Reports have ended by then (10 min). */
+const MAX_SNAPSHOT_MS = 3_600_000
 
 const { ok, warning, problem } = findingsOf("database")
 
@@ -39,10 +43,12 @@ export async function checkDatabase(context: Context<"settings" | "log">): Promi
       ...checkTriggers(diagnosis),
       ...checkAlterations(diagnosis),
       ...(await checkLocks(database)),
+      ...(await checkSnapshots(database)),
       ...checkClock(diagnosis),
       ...(await checkKeys(database)),
       await checkListen(database),
       ...(await checkLimits(database)),
+      ...(await checkReplica(context, database)),
     ]
   } catch (error) {
     const explained = explainServerError(error)
@@ -56,6 +62,17 @@ export async function checkDatabase(context: Context<"settings" | "log">): Promi
 async function checkLimits(database: Database): Promise<Finding[]> {
   const exhausted = await findExhaustedLimits({ database, now: Date.now })
   return exhausted.map((sentence) => warning(sentence, "raise its amount with limits update, or wait"))
+}
+
+async function checkReplica({ settings }: Context<"settings">, database: Database): Promise<Finding[]> {
+  const replica = openConfiguredReplica({ settings, database, log: () => {} })
+  if (replica === undefined) return []
+  const { problem: found, lagMs = 0 } = await replica.check()
+  await replica.close()
+  if (found === undefined)
+    return [ok(`reports are read from the replica, which is ${(lagMs / 1000).toFixed(2)} s behind`)]
+  const fix = "let storage.postgres.read_url lead to a streaming standby of this database, or remove it"
+  return [warning(`reports are read from the primary, because the replica ${found}`, fix)]
 }
 
 function checkVersion({ version }: Diagnosis, { title }: Database): Finding {
@@ -103,6 +120,14 @@ async function checkLocks(database: Database): Promise<Finding[]> {
   const blockers = await describeBlockers(database)
   if (blockers === undefined) return []
   return [problem(`no gateway can write rows, because a lock is held by ${blockers}`, "end that transaction")]
+}
+
+/** Old versions of rows that nothing can remove make every batch and every report slower. */
+async function checkSnapshots(database: Database): Promise<Finding[]> {
+  const old = await describeOldSnapshots(database, MAX_SNAPSHOT_MS)
+  if (old.length === 0) return []
+  const found = `the database keeps old versions of rows for a transaction that has been open for long: ${old.join(", ")}`
+  return [warning(found, "end it, or set idle_in_transaction_session_timeout")]
 }
 
 function checkClock({ skewMs }: Diagnosis): Finding[] {

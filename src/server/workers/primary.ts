@@ -60,6 +60,7 @@ function createOwnMetrics({ settings, database, recovery, pool, notifications }:
       usage: createUsageMetrics(database, Date.now).collect,
       openTelemetry: () => [],
       pricesCheckedAt: () => undefined,
+      replica: () => undefined,
     },
     { ...settings, ledger: { maxJournalBytes: 0 } },
   )

@@ -1,7 +1,7 @@
 import { z } from "zod"
 import { type LatencyRow, measureLatency } from "../../../operations/usage/latency.ts"
 import { parseDimensions } from "../../../operations/usage/question.ts"
-import { defineRoute } from "../../_route.ts"
+import { defineRoute, FROM_REPLICA } from "../../_route.ts"
 import { parseChoice, QUESTION } from "./_question.ts"
 
 const ms = z.number().nullable().describe("milliseconds; null: no request has a latency")
@@ -25,7 +25,7 @@ export const latency = {
       daily: z.array(z.object({ date: z.string(), ...percentiles })),
       approximate: z.boolean().describe("the percentiles are at most 5 % above or below the true ones"),
     }),
-    needs: ["database"],
+    ...FROM_REPLICA,
     parse: parseChoice,
     async run(context, choice) {
       const { rows, total, approximate } = await measureLatency(context, { ...choice, by: parseDimensions("day") })

@@ -5,7 +5,7 @@ import { getRequest } from "../../../operations/requests/get.ts"
 import { parseRequestId } from "../../../operations/requests/id.ts"
 import { listRequests } from "../../../operations/requests/list.ts"
 import { reportUsage } from "../../../operations/usage/report.ts"
-import { defineRoute } from "../../_route.ts"
+import { defineRoute, FROM_REPLICA } from "../../_route.ts"
 import { usd } from "./_money.ts"
 import { parseChoice, parsePage, QUESTION } from "./_question.ts"
 import { toDetail, toItem, toRecentError } from "./_request.ts"
@@ -29,7 +29,7 @@ export const requests = {
     summary: "requests, the newest first, as the Go gateway gives them",
     input: z.object(QUESTION),
     output: z.object({ requests: z.array(item), numRecords: z.number().describe("the number of all such requests") }),
-    needs: ["database"],
+    ...FROM_REPLICA,
     parse: (body, now) => ({ choice: parseChoice(body, now), page: parsePage(body, { initial: 50, max: 200 }) }),
     async run(context, { choice, page }) {
       const { answer } = await reportUsage(context, { ...choice, by: [] })
@@ -45,7 +45,7 @@ export const requests = {
     summary: "the newest requests that failed, as the Go gateway gives them",
     input: z.object(QUESTION),
     output: z.array(z.looseObject({ id: z.string(), status_code: z.number(), requested_at: z.string() })),
-    needs: ["database"],
+    ...FROM_REPLICA,
     parse: (body, now) => ({
       ...parseChoice({ ...body, status_class: "error" }, now),
       limit: parsePage(body, { initial: 20, max: 100 }).limit,

@@ -1,7 +1,7 @@
 import { z } from "zod"
 import { getRun } from "../../../operations/runs/get.ts"
 import { listAndCountRuns, type Run } from "../../../operations/runs/list.ts"
-import { defineRoute } from "../../_route.ts"
+import { defineRoute, FROM_REPLICA } from "../../_route.ts"
 import { toUsd, usd } from "./_money.ts"
 import { parseChoice, parsePage, QUESTION } from "./_question.ts"
 import { toRunNode } from "./_run-tree.ts"
@@ -43,7 +43,7 @@ export const runs = {
     summary: "agent runs, the newest first, as the Go gateway gives them",
     input: z.object(QUESTION),
     output: z.object({ runs: z.array(run), numRecords: z.number().describe("the number of all runs of the period") }),
-    needs: ["database"],
+    ...FROM_REPLICA,
     parse: (body, now) => ({ ...parseChoice(body, now), ...parsePage(body, { initial: 50, max: 200 }) }),
     async run(context, { offset, limit, ...choice }) {
       const { runs, total } = await listAndCountRuns(context, { ...choice, limit: offset + limit, withLabels: true })
@@ -66,7 +66,7 @@ export const runs = {
       ended_at: z.string(),
       truncated: z.literal(false),
     }),
-    needs: ["database"],
+    ...FROM_REPLICA,
     async run(context, input) {
       const { trace, root } = await getRun(context, input)
       return {

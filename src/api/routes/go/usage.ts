@@ -3,7 +3,7 @@ import { parseName } from "../../../operations/metadata/name.ts"
 import type { Measures } from "../../../operations/usage/json.ts"
 import { parseDimensions } from "../../../operations/usage/question.ts"
 import { reportUsage, type UsageRow } from "../../../operations/usage/report.ts"
-import { defineRoute } from "../../_route.ts"
+import { defineRoute, FROM_REPLICA } from "../../_route.ts"
 import { toUsd, usd } from "./_money.ts"
 import { parseChoice, QUESTION } from "./_question.ts"
 
@@ -53,7 +53,7 @@ function defineBreakdown<Row>({ by, row, toRow, ...facts }: Breakdown<Row>) {
     role: "viewer",
     input: z.object(QUESTION),
     output: z.array(row),
-    needs: ["database"],
+    ...FROM_REPLICA,
     parse: parseChoice,
     async run(context, choice) {
       const { answer } = await reportUsage(context, { ...choice, by: parseDimensions(by) })
@@ -84,7 +84,7 @@ export const usage = {
       total_cache_creation_cost: notKnown,
       unpriced_requests: unpriced,
     }),
-    needs: ["database"],
+    ...FROM_REPLICA,
     parse: parseChoice,
     async run(context, choice) {
       const { total } = (await reportUsage(context, { ...choice, by: [] })).answer
@@ -145,7 +145,7 @@ export const usage = {
     summary: "usage by the values of a metadata name, as the Go gateway gives it",
     input: z.object({ key: z.string().describe("the metadata name, in any case"), ...QUESTION }),
     output: z.array(z.object({ value: z.string(), ...numbers })),
-    needs: ["database"],
+    ...FROM_REPLICA,
     parse: ({ key, ...body }, now) => ({
       ...parseChoice(body, now),
       by: parseDimensions(parseName({ name: key }).name),
@@ -173,7 +173,7 @@ export const usage = {
         z.object({ date: z.string(), request_count: z.number(), error_count: z.number(), error_rate: z.number() }),
       ),
     }),
-    needs: ["database"],
+    ...FROM_REPLICA,
     parse: parseChoice,
     async run(context, { period, filters }) {
       // A rate counts all requests, whatever the filter by status says.

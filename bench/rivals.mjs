@@ -1,0 +1,163 @@
+// npm run bench -- rivals DIR [--rounds 3] [--seconds 3] [--connections 16] [--only NAME] [--json]
+// Sends the same load through the bare pass-through, this gateway and every gateway that has a start script in DIR, and
+// prints what a request costs each of them and how many of the answered requests have a row. bench/rivals/README.md says
+// what the scripts get and do. DATABASE_URL names a PostgreSQL; without it, one is started.
+import "./_typescript.mjs"
+import { mkdtempSync, rmSync } from "node:fs"
+import { cpus, tmpdir } from "node:os"
+import { resolve } from "node:path"
+import { parseArgs } from "node:util"
+import { findDatabase, startWholeGateway } from "./_gateway.mjs"
+import { median } from "./_measure.mjs"
+import { cpuMs, requestsThrough, startLoad, startScript } from "./_processes.mjs"
+import { findRivals, startRival } from "./_rival.mjs"
+import { wholeAnswer } from "./_scenarios.mjs"
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: "string", default: "3" },
+    seconds: { type: "string", default: "3" },
+    connections: { type: "string", default: "16" },
+    only: { type: "string", default: "" },
+    json: { type: "boolean", default: false },
+  },
+})
+const PROMPT = "Say in one sentence why a gateway should not cost more than the work that it passes on."
+const BODY = JSON.stringify({ model: "gpt-4o-mini", messages: [{ role: "user", content: PROMPT }], temperature: 0 })
+/** Requests through each gateway before the measurement, because the CPU of a compiler does not count. */
+const WARM_UP_REQUESTS = 5000
+const WARM_UP_MS = 40_000
+/** Rows that a gateway writes later than this after its last answer do not count. */
+const ROWS_MS = 30_000
+
+/**
+ * @typedef {object} Proxy
+ * @property {string} name
+ * @property {number} pid @property {number} port
+ * @property {string} [path]
+ * @property {Record<string, string>} headers
+ * @property {() => Promise<number | undefined>} countRows undefined: it writes none, or nobody can say how many
+ * @property {() => unknown} stop
+ */
+
+const directory = mkdtempSync(resolve(tmpdir(), "majordomo-rivals-"))
+/** @type {(() => unknown)[]} what to close, in reverse order */
+const opened = [() => rmSync(directory, { recursive: true, force: true })]
+/** @template {{ stop(): unknown }} T @param {T | Promise<T>} starting */
+const own = async (starting) => {
+  const started = await starting
+  opened.push(() => started.stop())
+  return started
+}
+
+try {
+  const provider = await own(
+    startScript("./fake-provider.mjs", { args: [JSON.stringify(wholeAnswer)], typescript: true }),
+  )
+  const origin = `http://127.0.0.1:${provider.port}`
+  const load = await own(startLoad())
+  const database = await own(findDatabase())
+  const found = []
+  for (const open of listProxies(origin, database.url)) {
+    // One at a time, so that nothing that another gateway does in the background counts.
+    const proxy = await open().catch((/** @type {Error} */ error) => void process.stderr.write(`${error.message}\n`))
+    if (proxy === undefined) continue
+    try {
+      found.push(await measure(proxy, load))
+    } finally {
+      await proxy.stop()
+    }
+  }
+  const result = {
+    at: new Date().toISOString(),
+    node: process.version,
+    cpu: cpus()[0]?.model,
+    cpus: cpus().length,
+    found,
+  }
+  process.stdout.write(values.json ? `${JSON.stringify(result, null, 2)}\n` : `${toMarkdown(found)}\n`)
+} finally {
+  for (const close of opened.toReversed()) await close()
+}
+
+/** @param {string} origin @param {string} databaseUrl @returns {(() => Promise<Proxy>)[]} */
+function listProxies(origin, databaseUrl) {
+  const bare = async () => {
+    const started = await startScript("./pass-through.mjs", { args: [origin] })
+    return { name: "bare pass-through", headers: {}, countRows: async () => undefined, ...started }
+  }
+  const ours = async () => {
+    const { rows, ...started } = await startWholeGateway({ origin, databaseUrl, directory, name: "majordomo-gateway" })
+    return { ...started, countRows: async () => (await rows()).written }
+  }
+  const rivals = findRivals(positionals[0] ?? "").filter(({ name }) => name.includes(values.only))
+  return [bare, ours, ...rivals.map((rival) => () => startRival(rival, { origin, databaseUrl, directory }))]
+}
+
+/** @param {Proxy} proxy @param {ReturnType<typeof startLoad>} load */
+async function measure(proxy, load) {
+  process.stderr.write(`${proxy.name}\n`)
+  const run = (/** @type {number} */ seconds) =>
+    load.run({
+      port: proxy.port,
+      path: proxy.path ?? "/v1/chat/completions",
+      headers: { "content-type": "application/json", authorization: "Bearer sk-bench", ...proxy.headers },
+      body: BODY,
+      connections: Number(values.connections),
+      durationMs: seconds * 1000,
+    })
+  let answered = 0
+  const warmUntil = performance.now() + WARM_UP_MS
+  do answered += countAnswered(await run(2))
+  while (requestsThrough(proxy.port) < WARM_UP_REQUESTS && performance.now() < warmUntil)
+  const rounds = []
+  for (let round = 0; round < Number(values.rounds); round++) {
+    const before = cpuMs(proxy.pid)
+    const counts = await run(Number(values.seconds))
+    answered += countAnswered(counts)
+    const cpuUs = ((cpuMs(proxy.pid) - before) * 1000) / Math.max(1, counts.requests)
+    rounds.push({ cpuUs, perSecond: (counts.requests * 1000) / counts.elapsedMs, ...counts })
+  }
+  const of = (/** @type {"cpuUs" | "perSecond" | "p50Ms" | "p99Ms"} */ field) =>
+    median(rounds.map((round) => round[field]))
+  const written = await countWritten(proxy, answered)
+  const failed = rounds.reduce((sum, round) => sum + round.failed, 0)
+  const statuses = rounds.at(-1)?.statuses
+  const figures = { cpuUs: of("cpuUs"), perSecond: of("perSecond"), p50Ms: of("p50Ms"), p99Ms: of("p99Ms") }
+  return { name: proxy.name, ...figures, answered, written, failed, statuses, all: requestsThrough(proxy.port) }
+}
+
+/** Returns how many requests were answered with 200. @param {import("./load.mjs").Counts} counts */
+function countAnswered({ statuses }) {
+  return statuses["200"] ?? 0
+}
+
+/** Waits for the rows of all answered requests, but not for long. @param {Proxy} proxy @param {number} answered */
+async function countWritten(proxy, answered) {
+  const deadline = performance.now() + ROWS_MS
+  for (;;) {
+    const written = await proxy.countRows()
+    if (written === undefined || written >= answered || performance.now() > deadline) return written
+    await new Promise((done) => setTimeout(done, 500))
+  }
+}
+
+/** @param {readonly Awaited<ReturnType<typeof measure>>[]} found */
+function toMarkdown(found) {
+  const head = ["", "CPU per request", "requests/s", "p50", "p99", "answered with 200", "rows written", "failed"]
+  const rows = found.map((each) => [
+    each.name,
+    `${each.cpuUs.toFixed(0)} us`,
+    each.perSecond.toFixed(0),
+    `${each.p50Ms.toFixed(1)} ms`,
+    `${each.p99Ms.toFixed(1)} ms`,
+    String(each.answered),
+    each.written === undefined
+      ? "none"
+      : `${each.written} (${((each.written * 100) / Math.max(1, each.answered)).toFixed(1)} %)`,
+    String(each.failed),
+  ])
+  const rule = head.map((_, at) => (at === 0 ? "---" : "---:"))
+  return [head, rule, ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n")
+}
