@@ -43,6 +43,7 @@ const FROZEN: Readonly<Record<string, string>> = {
   "0024_websockets.sql": "fba0bac70efb97e9",
   "0025_notifications.sql": "a2531f95a67fd38d",
   "0026_telemetry.sql": "b49fa2a0ff739f46",
+  "0027_archive.sql": "9b35de95e1f0f1ae",
   "before/go.sql": "04a93fe13830d578",
   "before/rollups.sql": "604f7b773f2085c8",
   "before/unversioned.sql": "980c5e5e584e66de",
