@@ -22,9 +22,9 @@ const MAX_LEVELS = 4
  */
 export async function archiveInThread(
   settings: Settings,
-  { log, signal }: { log(line: string): void; readonly signal: AbortSignal },
+  { log, signal, workerUrl }: { log(line: string): void; readonly signal: AbortSignal; readonly workerUrl?: URL },
 ): Promise<ArchiverEnding | undefined> {
-  const file = findWorker()
+  const file = workerUrl ?? findWorker()
   if (file === undefined) return undefined
   const worker = new Worker(file, { workerData: settings, execArgv: [] })
   const stop = () => worker.postMessage("stop")
