@@ -12,6 +12,10 @@ import { createTestDatabase, type TestDatabase } from "../support/postgres.ts"
 import { insertRandomUsage } from "../support/random-usage.ts"
 import { until } from "../support/until.ts"
 
+/** The thread has the clock of the machine. */
+const dayAgo = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10)
+const DAYS = [dayAgo(3), dayAgo(2)]
+
 const WORKER = new URL("../../dist/archive/worker.mjs", import.meta.url)
 
 let home: TestDatabase
@@ -20,7 +24,7 @@ beforeAll(async () => {
   home = await createTestDatabase()
   database = await connectToDatabase(await load({}))
   const client = { query: (text: string, values: unknown[]) => database.query({ text, values }) }
-  const time = { since: "2026-10-01T01:00:00Z", until: "2026-10-03T00:00:00Z" }
+  const time = { since: `${DAYS[0]}T01:00:00Z`, until: `${DAYS[1]}T23:00:00Z` }
   await insertRandomUsage(client, { ...time, rows: 300, keys: [], seed: 3 })
 })
 afterAll(async () => {
@@ -32,12 +36,10 @@ async function load(env: Readonly<Record<string, string>>): Promise<Settings> {
   return (await loadSettings({ cwd: tmpdir(), env: { DATABASE_URL: home.url, ...env } })).settings
 }
 
-/** Starts what a gateway starts, with a clock on the third day. */
 function start(settings: Settings, run: typeof archiveInThread) {
   const lines: string[] = []
   const log = (level: string, line: string) => void lines.push(`${level}: ${line}`)
-  const now = () => Date.parse("2026-10-03T12:00:00Z")
-  const daily = startDailyArchive({ settings, database, now, log, tickMs: 5, run })
+  const daily = startDailyArchive({ settings, database, now: Date.now, log, tickMs: 5, run })
   onTestFinished(() => daily.close())
   return lines
 }
@@ -61,7 +63,7 @@ test.skipIf(!existsSync(WORKER))(
     await until(() =>
       expect(lines.join("\n")).toMatch(/info: archive: wrote \d+ rows to .*; \d+ of \d+ days are verified/),
     )
-    expect(listFiles(to)).toEqual(["2026-10-01", "2026-10-02"].map((day) => `requests/date=${day}/part-00000.parquet`))
+    expect(listFiles(to)).toEqual(DAYS.map((day) => `requests/date=${day}/part-00000.parquet`))
     expect(await isRequired()).toBe(false)
     expect(lines.filter((line) => line.startsWith("warn"))).toEqual([])
   },

@@ -11,7 +11,7 @@ import type { FromArchiver } from "./thread.ts"
 function lowerPriority(): void {
   try {
     const thread = /\/task\/(\d+)$/.exec(readlinkSync("/proc/thread-self"))?.[1]
-    if (thread !== undefined) setPriority(Number(thread), constants.priority.PRIORITY_LOW)
+    if (thread !== undefined) setPriority(Number(thread), constants.priority.PRIORITY_BELOW_NORMAL)
   } catch {
     // Not Linux, or not allowed: the archive works without it.
   }
