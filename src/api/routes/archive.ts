@@ -1,6 +1,6 @@
 import { z } from "zod"
 import { listArchive } from "../../operations/archive/list.ts"
-import { archive as runArchive } from "../../operations/archive/run.ts"
+import { archiveForCaller } from "../../operations/archive/thread.ts"
 import { verifyArchive } from "../../operations/archive/verify.ts"
 import { InputError } from "../../operations/input-error.ts"
 import { defineRoute } from "../_route.ts"
@@ -45,7 +45,7 @@ export const archive = {
     }),
     needs: ["database"],
     parse: ({ before }) => ({ before: parseDay("before", before) }),
-    run: (context, input) => runArchive(context, input),
+    run: (context, input) => archiveForCaller(context, input),
   }),
   list: defineRoute({
     name: "archive.list",

@@ -10,7 +10,7 @@ import { type DaySummary, toDaySummary } from "./list.ts"
 import { openPlace, requirePlace } from "./place.ts"
 import { writeDay } from "./write-day.ts"
 
-interface ArchiveInput {
+export interface ArchiveInput {
   /** Days before this one (UTC, `2026-11-28`) are written, as far as they are finished; undefined: all that are finished. */
   readonly before: string | undefined
 }
@@ -25,7 +25,7 @@ export interface ArchiveResult {
   readonly days: readonly DaySummary[]
 }
 
-type ArchiveContext = Context<"database" | "settings" | "now" | "log" | "onProgress" | "actor"> & {
+export type ArchiveContext = Context<"database" | "settings" | "now" | "log" | "onProgress" | "actor"> & {
   readonly signal: AbortSignal
   /** For tests. */
   readonly rowsPerFile?: number

@@ -3,15 +3,31 @@ import { dirname, join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { Worker } from "node:worker_threads"
 import type { Settings } from "../../config/settings.ts"
-import type { ArchiveResult } from "./run.ts"
+import { type Actor, GATEWAY_ACTOR } from "../../core/actor.ts"
+import { CommandError } from "../../core/errors.ts"
+import { type ArchiveContext, type ArchiveInput, type ArchiveResult, archive } from "./run.ts"
 
 /** The messages of the thread. */
 export type FromArchiver =
   | { readonly type: "log"; readonly line: string }
+  | { readonly type: "progress"; readonly done: number; readonly total: number }
   | { readonly type: "done"; readonly result: ArchiveResult }
   | { readonly type: "failed"; readonly isBusy: boolean; readonly reason: string }
 
-export type ArchiverEnding = Exclude<FromArchiver, { type: "log" }>
+export type ArchiverEnding = Extract<FromArchiver, { type: "done" | "failed" }>
+
+export interface ArchiverData extends ArchiveInput {
+  readonly settings: Settings
+  readonly actor: Actor
+}
+
+interface ArchiverOptions extends Partial<ArchiveInput> {
+  readonly signal: AbortSignal
+  readonly actor?: Actor
+  readonly workerUrl?: URL
+  log(line: string): void
+  onProgress?(done: number, total: number): void
+}
 
 const FILE = "archive/worker.mjs"
 const MAX_LEVELS = 4
@@ -22,11 +38,12 @@ const MAX_LEVELS = 4
  */
 export async function archiveInThread(
   settings: Settings,
-  { log, signal, workerUrl }: { log(line: string): void; readonly signal: AbortSignal; readonly workerUrl?: URL },
+  { log, signal, workerUrl, before, actor = GATEWAY_ACTOR, onProgress }: ArchiverOptions,
 ): Promise<ArchiverEnding | undefined> {
   const file = workerUrl ?? findWorker()
   if (file === undefined) return undefined
-  const worker = new Worker(file, { workerData: settings, execArgv: [] })
+  const workerData: ArchiverData = { settings, before, actor }
+  const worker = new Worker(file, { workerData, execArgv: [] })
   const stop = () => worker.postMessage("stop")
   signal.addEventListener("abort", stop)
   try {
@@ -34,6 +51,7 @@ export async function archiveInThread(
       const fail = (reason: string) => resolve({ type: "failed", isBusy: false, reason })
       worker.on("message", (message: FromArchiver) => {
         if (message.type === "log") log(message.line)
+        else if (message.type === "progress") onProgress?.(message.done, message.total)
         else resolve(message)
       })
       worker.on("error", (error) => fail(error.message))
@@ -42,6 +60,15 @@ export async function archiveInThread(
   } finally {
     signal.removeEventListener("abort", stop)
   }
+}
+
+/** Writes finished days for a caller: a gateway that is asked over HTTP uses the thread, and a command works by itself. */
+export async function archiveForCaller(context: ArchiveContext, input: ArchiveInput): Promise<ArchiveResult> {
+  if (context.actor.kind === "command") return archive(context, input)
+  const ending = await archiveInThread(context.settings, { ...context, ...input })
+  if (ending === undefined) return archive(context, input)
+  if (ending.type === "done") return ending.result
+  throw new CommandError(ending.reason)
 }
 
 /** The bundler decides how deep this module is. */

@@ -1,11 +1,9 @@
 import { readlinkSync } from "node:fs"
 import { constants, setPriority } from "node:os"
 import { parentPort, workerData } from "node:worker_threads"
-import type { Settings } from "../../config/settings.ts"
-import { GATEWAY_ACTOR } from "../../core/actor.ts"
 import { openDatabase } from "../../database/open.ts"
 import { ArchiveBusy, archive } from "./run.ts"
-import type { FromArchiver } from "./thread.ts"
+import type { ArchiverData, FromArchiver } from "./thread.ts"
 
 /** Gives the archive a lower priority than answers. On Linux, each thread has a priority of its own. */
 function lowerPriority(): void {
@@ -23,13 +21,14 @@ const port = parentPort!
 const post = (message: FromArchiver) => port.postMessage(message)
 const stop = new AbortController()
 port.on("message", () => stop.abort())
-const settings = workerData as Settings
+const { settings, before, actor } = workerData as ArchiverData
 const log = (line: string) => post({ type: "log", line })
 try {
   const database = await openDatabase(settings.storage, { role: "worker", log })
   try {
-    const context = { database, settings, now: Date.now, log, onProgress: () => {}, actor: GATEWAY_ACTOR }
-    post({ type: "done", result: await archive({ ...context, signal: stop.signal }, { before: undefined }) })
+    const onProgress = (done: number, total: number) => post({ type: "progress", done, total })
+    const context = { database, settings, now: Date.now, log, onProgress, actor, signal: stop.signal }
+    post({ type: "done", result: await archive(context, { before }) })
   } finally {
     await database.close()
   }
