@@ -17,6 +17,7 @@ const main = defineBuildConfig({
     "src/index",
     { input: "src/embedded/engine/worker", name: "embedded/worker" },
     { input: "src/bodies/s3/worker", name: "bodies/uploader" },
+    { input: "src/operations/archive/worker", name: "archive/worker" },
     // Users import it as majordomo-gateway/client.
     { input: "src/client/index", name: "client" },
     { input: "src/tokenizer/worker", name: "tokenizer/worker" },

@@ -129,6 +129,14 @@ const COMMANDS: CommandTable = {
       },
     },
   },
+  archive: {
+    summary: "write finished days as Parquet files",
+    load: () => import("./cli/archive/run.ts"),
+    commands: {
+      list: { summary: "the days of the archive", load: () => import("./cli/archive/list.ts") },
+      verify: { summary: "read all files and compare them", load: () => import("./cli/archive/verify.ts") },
+    },
+  },
   prune: { summary: "delete old requests; totals stay", load: () => import("./cli/prune.ts") },
   pricing: {
     summary: "the price book: USD per million tokens, with source and date",

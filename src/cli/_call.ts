@@ -4,6 +4,8 @@ import { callLocally, type LocalCaller, streamLocally } from "../api/call.ts"
 import { parseInput } from "../api/input.ts"
 import { callRemotely } from "../api/remote.ts"
 import type { RemoteGateway } from "../api/remote-errors.ts"
+import type { Settings } from "../config/settings.ts"
+import { CommandError } from "../core/errors.ts"
 import { findActor } from "./_actor.ts"
 import { COMMON } from "./_command.ts"
 import { findGateway, type RemoteArgs } from "./_gateway.ts"
@@ -26,6 +28,10 @@ interface CallOptions {
   readonly onOpen?: () => void
   /** The file that the route takes. */
   readonly file?: AsyncIterable<Uint8Array>
+  /** Changes the settings, by an option that only a command on its own database has. */
+  readonly change?: (settings: Settings) => Settings
+  /** The name of that option. */
+  readonly ofThisMachine?: string
 }
 
 // A call takes a route with any types and returns the route's own output.
@@ -73,7 +79,7 @@ type Listener = Pick<LocalCaller, "log" | "onProgress" | "signal" | "file"> & Pi
 
 async function perform<T>(
   args: RemoteArgs,
-  { noun = "requests", signal = new AbortController().signal, file, onOpen }: CallOptions,
+  options: CallOptions,
   {
     locally,
     remotely,
@@ -82,12 +88,19 @@ async function perform<T>(
     remotely(gateway: RemoteGateway, listener: Listener): Promise<T>
   },
 ): Promise<T> {
+  const { noun = "requests", signal = new AbortController().signal, file, onOpen } = options
   const progress = createProgress(noun)
   const listener: Listener = { log: printMessage, onProgress: progress.update, signal, file, ...(onOpen && { onOpen }) }
   const gateway = findGateway(args)
+  if (gateway !== undefined && options.ofThisMachine !== undefined) {
+    throw new CommandError(
+      `${options.ofThisMachine} works on the database of this machine only: a gateway has its settings`,
+    )
+  }
+  const { change = (settings: Settings) => settings } = options
   const result =
     gateway === undefined
-      ? locally({ ...listener, settings: await openSettings(args.config), now: Date.now, actor: findActor() })
+      ? locally({ ...listener, settings: change(await openSettings(args.config)), now: Date.now, actor: findActor() })
       : remotely(gateway, listener)
   return await result.finally(progress.end)
 }

@@ -1,5 +1,6 @@
 import type { Discount, OwnPrices } from "../core/own-prices.ts"
 import type { Proxies } from "../kit/proxy/proxies.ts"
+import { archivePlace } from "./archive-place.ts"
 import { limitList } from "./limits.ts"
 import { metricLabels } from "./metric-labels.ts"
 import { channelTable } from "./notification-channels.ts"
@@ -380,6 +381,24 @@ export const SETTINGS = {
     ),
     access_key_id: optional(text, "access key; without keys, the AWS default credential chain is used", secret),
     secret_access_key: optional(text, "secret access key", secret),
+  },
+  archive: {
+    to: optional(
+      orNothing(archivePlace),
+      "where finished days are written as Parquet files: a directory, or `s3://BUCKET/PREFIX` with the region, the endpoint and the keys of `s3`. See [archive](docs/archive.md)",
+    ),
+    daily: row(yesOrNo, true, "whether the gateway writes finished days by itself, if `archive.to` is set"),
+    settle: row(
+      duration,
+      "2h",
+      "how long after its end (UTC) a day is finished; requests that are stored later are written to extra files",
+    ),
+    before_prune: row(
+      yesOrNo,
+      false,
+      "whether `logging.retention` and `prune` keep requests until their day is verified in the archive",
+    ),
+    bodies: row(yesOrNo, false, "whether the archive has the bodies that are stored in the database"),
   },
   pricing: {
     remote_url: row(

@@ -6,6 +6,7 @@ import { CommandError } from "../core/errors.ts"
 import { findHomeDirectory } from "../kit/home-directory.ts"
 import type { TlsFallback } from "./connector.ts"
 import type { Where } from "./failures.ts"
+import type { Host } from "./hosts.ts"
 import { type ChannelBinding, checkParameters, toChannelBinding } from "./url-parameters.ts"
 
 const SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] as const
@@ -30,6 +31,8 @@ export interface PostgresOptions {
 
 interface Connection {
   readonly config: PoolConfig
+  /** All servers, beginning with that of `config`. */
+  readonly hosts: readonly Host[]
   readonly tlsFallback: TlsFallback | undefined
   readonly requireChannelBinding: boolean
   readonly where: Where
@@ -38,13 +41,13 @@ interface Connection {
 /** Returns the options of a connection. `sslmode` means what it means in libpq. Throws a CommandError without the URL in it. */
 export function toConnection(options: PostgresOptions): Connection {
   const parts = options.url ? parseUrl(options.url) : undefined
-  const host = parts?.host ?? options.host ?? "localhost"
-  const port = parts?.port ?? options.port ?? 5432
+  const hosts = parts?.hosts ?? [{ host: options.host ?? "localhost", port: options.port ?? 5432 }]
+  const { host, port } = hosts[0]!
   const user = parts?.user ?? options.user
   const database = parts ? (parts.database ?? user) : (options.database ?? "majordomo")
   const files = parts?.files ?? {}
   const sslmode = toSslMode(parts?.sslmode ?? options.sslmode, files)
-  const ssl = host.startsWith("/") ? false : toTls(sslmode, files)
+  const ssl = hosts.every((each) => each.host.startsWith("/")) ? false : toTls(sslmode, files)
   const channelBinding = parts?.channelBinding
   if (channelBinding === "require" && ssl === false) {
     throw new CommandError(
@@ -63,10 +66,18 @@ export function toConnection(options: PostgresOptions): Connection {
       ...(channelBinding !== "disable" && channelBinding !== undefined && { enableChannelBinding: true }),
       ...(parts?.applicationName !== undefined && { application_name: parts.applicationName }),
     },
+    hosts,
     tlsFallback: ssl === false ? undefined : TLS_FALLBACKS[sslmode],
     requireChannelBinding: channelBinding === "require",
-    where: { host, port, user: user ?? "", database: database ?? "", sslmode },
+    where: { ...toPlace(hosts), user: user ?? "", database: database ?? "", sslmode },
   }
+}
+
+/** Names all servers as one: `a:5432,b` and the port of `b`. */
+function toPlace(hosts: readonly Host[]): Host {
+  const last = hosts.at(-1)!
+  const others = hosts.slice(0, -1).map(({ host, port }) => `${host}:${port}`)
+  return { host: [...others, last.host].join(","), port: last.port }
 }
 
 /** What to try when the first attempt is rejected because of its use of TLS. */
@@ -123,8 +134,7 @@ function readPem(name: string, path: string): string {
 }
 
 interface UrlParts {
-  readonly host: string | undefined
-  readonly port: number | undefined
+  readonly hosts: readonly Host[] | undefined
   readonly user: string | undefined
   readonly password: string | undefined
   readonly database: string | undefined
@@ -137,17 +147,13 @@ interface UrlParts {
 function parseUrl(text: string): UrlParts {
   const toError = (why: string) =>
     new CommandError(`storage.postgres.url: expected postgres://USER:PASSWORD@HOST:PORT/DATABASE, ${why}`)
-  // The URL standard requires a host, libpq does not: postgres:///name?host=/run/postgresql
-  const withoutHost = /^(postgres(?:ql)?:\/\/)([^/?#]*@)?(?=[/?#]|$)/
+  // The URL standard requires a host, libpq does not: postgres:///name?host=/run/postgresql. It knows no list of hosts.
+  const [, start = "", list = "", rest = ""] = /^(postgres(?:ql)?:\/\/(?:[^/?#]*@)?)([^/?#]*)(.*)$/s.exec(text) ?? []
   let url: URL
   try {
-    url = new URL(text.replace(withoutHost, (_, scheme: string, login = "") => `${scheme}${login}localhost`))
+    url = new URL(start === "" ? text : `${start}localhost${rest}`)
   } catch {
-    throw toError(
-      text.includes(",")
-        ? "and one host only"
-        : "got something else (is a character of the password not percent-encoded?)",
-    )
+    throw toError("got something else (is a character of the password not percent-encoded?)")
   }
   if (!/^postgres(ql)?:$/.test(url.protocol)) throw toError(`got the scheme ${url.protocol.slice(0, -1)}`)
   const decode = (part: string) => {
@@ -159,11 +165,8 @@ function parseUrl(text: string): UrlParts {
   }
   checkParameters(url.searchParams)
   const parameter = (name: string) => url.searchParams.get(name) ?? undefined
-  const port = url.port || parameter("port")
-  if (port !== undefined && !/^\d{1,5}$/.test(port)) throw toError(`got the port "${port}"`)
   return {
-    host: parameter("host") ?? decode(url.hostname)?.replace(/^\[(.*)\]$/, "$1"),
-    port: port === undefined ? undefined : Number(port),
+    hosts: toHosts({ list, host: parameter("host"), port: parameter("port") }, decode, toError),
     user: decode(url.username) ?? parameter("user"),
     password: decode(url.password) ?? parameter("password"),
     database: decode(url.pathname.replace(/^\//, "")) ?? parameter("dbname"),
@@ -172,4 +175,33 @@ function parseUrl(text: string): UrlParts {
     applicationName: parameter("application_name"),
     files: { sslrootcert: parameter("sslrootcert"), sslcert: parameter("sslcert"), sslkey: parameter("sslkey") },
   }
+}
+
+const DEFAULT_PORT = 5432
+
+/** Reads `a:5432,b`, or the parameters `host=a,b` and `port=5432,5433`; one port holds for all hosts. */
+function toHosts(
+  given: { readonly list: string; readonly host: string | undefined; readonly port: string | undefined },
+  decode: (part: string) => string | undefined,
+  toError: (why: string) => CommandError,
+): readonly Host[] | undefined {
+  if (given.list === "" && given.host === undefined) {
+    return given.port === undefined ? undefined : [{ host: "localhost", port: toPort(given.port, toError) }]
+  }
+  const ports = given.port?.split(",") ?? []
+  const names = given.host?.split(",") ?? given.list.split(",")
+  const listed = given.list.split(",").map((each) => /^(.*?)(?::([^:\]]*))?$/s.exec(each)!)
+  return names.map((name, n) => {
+    const [, text = "", own] = given.host === undefined ? listed[n]! : [undefined, name, listed[n]?.[2]]
+    const port = own || (ports[n] ?? ports[0])
+    return {
+      host: decode(text)?.replace(/^\[(.*)\]$/, "$1") ?? "localhost",
+      port: port === undefined ? DEFAULT_PORT : toPort(port, toError),
+    }
+  })
+}
+
+function toPort(text: string, toError: (why: string) => CommandError): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65535) return Number(text)
+  throw toError(`got the port "${text}"`)
 }

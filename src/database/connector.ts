@@ -2,6 +2,7 @@ import type { EventEmitter } from "node:events"
 import type { Socket } from "node:net"
 import pg from "pg"
 import { DatabaseTimeout, toErrorCode } from "./failures.ts"
+import { createHostList, type Host, requirePrimary, toHostOptions } from "./hosts.ts"
 import { prepareSession } from "./session.ts"
 
 /** `plain`: try TLS first, then a connection without it, if the server has none or wants none. `tls`: the reverse. */
@@ -13,6 +14,8 @@ export interface ConnectorOptions {
   readonly requireChannelBinding?: boolean
   /** The schema of the gateway's tables. Default: see `prepareSession`. */
   readonly schema?: string | undefined
+  /** The servers, of which one accepts writes. Default: that of the configuration. */
+  readonly hosts?: readonly Host[] | undefined
 }
 
 /** Opens connections that have the options of this program. */
@@ -25,13 +28,18 @@ export interface Connector {
    * another attempt, with the other choice, may succeed.
    */
   switchTls(error: unknown): boolean
+  /**
+   * Returns a function that takes the error of a failed attempt. It returns true if another server may accept the
+   * connection, until all have been tried once.
+   */
+  beginRound(): (error: unknown) => boolean
   /** Ends the pool. Connections that do not close within `graceMs` are aborted, because the server may not answer. */
   end(graceMs: number): Promise<void>
 }
 
 export function createConnector(
   config: pg.PoolConfig,
-  { tlsFallback, requireChannelBinding = false, schema }: ConnectorOptions = {},
+  { tlsFallback, requireChannelBinding = false, schema, hosts = [] }: ConnectorOptions = {},
 ): Connector {
   const common: pg.PoolConfig = {
     application_name: "majordomo-gateway",
@@ -40,6 +48,7 @@ export function createConnector(
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     types: { getTypeParser },
+    ...toHostOptions(hosts),
     ...config,
     ...(tlsFallback === "tls" && { ssl: false }),
   }
@@ -47,16 +56,23 @@ export function createConnector(
   // delay the end of the pool too.
   const open = new Set<pg.Client>()
   const { OwnClient, TrackedClient } = createClients(requireChannelBinding, open)
-  const prepare = (client: pg.ClientBase) => prepareSession(client, schema)
+  const list = createHostList(hosts)
+  const prepare = async (client: pg.ClientBase) => {
+    if (list.hasSeveral) await requirePrimary(client)
+    await prepareSession(client, schema)
+  }
   const pool = new pg.Pool({ ...common, Client: TrackedClient, onConnect: prepare } as pg.PoolConfig)
   // pg emits the errors of idle connections, and the process ends if there is no listener. The pool has removed a
   // broken connection by then, and the next statement opens a new one.
   pool.on("error", () => {})
   pool.on("connect", (client) => client.on("error", () => {}))
 
-  const connect = async (timeoutMs: number): Promise<pg.Client> => {
-    const ssl = pool.options.ssl
-    const client = new OwnClient({ ...common, ssl, connectionTimeoutMillis: timeoutMs })
+  const beginRound = () => list.beginRound((next) => void Object.assign(pool.options, next))
+
+  const connect = async (timeoutMs: number, mayMove = beginRound()): Promise<pg.Client> => {
+    const { ssl, host, port } = pool.options
+    const at = list.hasSeveral ? { host, port } : {}
+    const client = new OwnClient({ ...common, ...at, ssl, connectionTimeoutMillis: timeoutMs })
     client.on("error", () => {})
     try {
       await client.connect()
@@ -64,7 +80,7 @@ export function createConnector(
       return client
     } catch (error) {
       client.end().catch(() => {})
-      if (switchTls(error)) return connect(timeoutMs)
+      if (switchTls(error) || mayMove(error)) return connect(timeoutMs, mayMove)
       throw error instanceof Error && /timeout/i.test(error.message) ? new DatabaseTimeout(timeoutMs) : error
     }
   }
@@ -81,16 +97,16 @@ export function createConnector(
     return true
   }
 
-  const end = async (graceMs: number) => {
-    const clients = [...open].filter((client) => !toSocket(client).closed)
-    const timer = setTimeout(() => clients.forEach(abortConnection), graceMs)
-    await pool.end()
-    // The pool removes its clients at once; their sockets take a moment to close.
-    await Promise.all(clients.map(untilClosed))
-    clearTimeout(timer)
-  }
+  return { pool, connect, switchTls, beginRound, end: (graceMs) => endPool(pool, open, graceMs) }
+}
 
-  return { pool, connect, switchTls, end }
+async function endPool(pool: pg.Pool, open: ReadonlySet<pg.Client>, graceMs: number): Promise<void> {
+  const clients = [...open].filter((client) => !toSocket(client).closed)
+  const timer = setTimeout(() => clients.forEach(abortConnection), graceMs)
+  await pool.end()
+  // The pool removes its clients at once; their sockets take a moment to close.
+  await Promise.all(clients.map(untilClosed))
+  clearTimeout(timer)
 }
 
 /** Returns the classes of clients outside of the pool and in it, where they are registered in `open`. */

@@ -65,11 +65,12 @@ export function describeStorage(options: StorageOptions): string {
 
 /** Opens a PostgreSQL server, for example the target of `migrate --to URL`. Throws like `openDatabase`. */
 export async function openPostgres(options: PostgresOptions): Promise<Database> {
-  const { config, tlsFallback, requireChannelBinding, where } = toConnection(options)
+  const { config, hosts, tlsFallback, requireChannelBinding, where } = toConnection(options)
   const { schema } = options
   const database = createPostgresDatabase(config, {
     kind: "postgres",
     title: "PostgreSQL",
+    hosts,
     tlsFallback,
     requireChannelBinding,
     schema,

@@ -96,13 +96,14 @@ function toSent(kind: Database["kind"], statement: Query | string): Query | stri
 
 /** Takes a connection from the pool before `deadline`. A connection that comes later goes back to the pool. */
 async function borrow(connector: Connector, deadline: number, timeoutMs: number): Promise<PoolClient> {
+  const mayMove = connector.beginRound()
   for (;;) {
     const connecting = connector.pool.connect()
     try {
       return await within(connecting, deadline - performance.now(), timeoutMs)
     } catch (error) {
       if (error instanceof DatabaseTimeout) connecting.then((client) => client.release()).catch(() => {})
-      if (!connector.switchTls(error)) throw toTimeoutError(error, timeoutMs)
+      if (!connector.switchTls(error) && !mayMove(error)) throw toTimeoutError(error, timeoutMs)
     }
   }
 }

@@ -13,6 +13,7 @@ import { openInScope, type Scope } from "../kit/scope.ts"
 import { discardKey } from "../operations/keys/create.ts"
 import { openConfiguredReplica } from "../operations/open/replica.ts"
 import { createTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts"
+import { startDailyArchive } from "./archive.ts"
 import { addBodyStats, openBodies } from "./bodies.ts"
 import { toOwnBudget } from "./budget.ts"
 import { createConnectionCounter } from "./connections.ts"
@@ -105,9 +106,10 @@ async function openKeysAndLimits(options: Told, database: Database, dir: string,
 function startOwnWork({ settings, log, notifications }: Told, database: Database, scope: Scope): void {
   const retention = startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log })
   const reconcile = startDailyReconcile({ settings, database, now: Date.now, log, notifications })
+  const archive = startDailyArchive({ settings, database, now: Date.now, log })
   const pastRuns = startPastRuns({ database, log })
   const partitions = startPartitions({ database, log })
-  for (const part of [retention, reconcile, pastRuns, partitions]) scope.own(() => part.close())
+  for (const part of [retention, reconcile, archive, pastRuns, partitions]) scope.own(() => part.close())
 }
 
 type Part = { close(): void | Promise<void> }

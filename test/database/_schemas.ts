@@ -106,6 +106,8 @@ export const FORGET_VERSIONS = `
   DROP FUNCTION majordomo_skip_relayed CASCADE;
   DROP FUNCTION majordomo_drop_reports CASCADE;
   DROP FUNCTION majordomo_is_relayed;
+  DROP TABLE llm_archive_days, llm_archive_late, majordomo_archive_lease;
+  DROP FUNCTION majordomo_archive_added, majordomo_archive_changed, majordomo_archive_moved CASCADE;
   DROP INDEX idx_llm_requests_unusual;
   ALTER TABLE IF EXISTS llm_request_repricings DROP CONSTRAINT llm_request_repricings_cost_is_number;
   ALTER TABLE IF EXISTS llm_usage_hourly DROP COLUMN latencies, ${DROP_BILLING}, DROP CONSTRAINT llm_usage_hourly_are_numbers;
@@ -123,7 +125,8 @@ export const FORGET_VERSIONS = `
   ALTER TABLE api_keys DROP COLUMN default_metadata, DROP COLUMN locked_metadata, DROP COLUMN required_metadata;
   ALTER TABLE api_keys DROP COLUMN discount_percent CASCADE, DROP COLUMN provider_keys CASCADE;
   ALTER TABLE majordomo_gateways DROP COLUMN name, DROP COLUMN slot, DROP COLUMN offline_s;
-  ALTER TABLE majordomo_schema DROP COLUMN cookie_key, DROP COLUMN runs_since;
+  ALTER TABLE majordomo_schema DROP COLUMN cookie_key, DROP COLUMN runs_since, DROP COLUMN archive_required,
+    DROP COLUMN archive_id;
   ALTER TABLE llm_usage_metadata_names DROP COLUMN summed_since, DROP COLUMN changed_at;`
 
 /** Inserts a request by the columns that every version has, and returns its id. */

@@ -110,6 +110,21 @@ describe("sslmode", () => {
     expect(await usesTls(at(secure, "require", "&connect_timeout=5&application_name=x"))).toBe(true)
   })
 
+  test("several servers: the first one that accepts writes is used, and the others when it is away", async () => {
+    const { url, port } = plain
+    const at = (hosts: string) => postgresAt(url.replace(`127.0.0.1:${port}`, hosts))
+    const nobody = "127.0.0.1:1"
+    for (const hosts of [`${nobody},127.0.0.1:${port}`, `127.0.0.1:${port},${nobody}`]) {
+      const db = await openDatabase(at(hosts), { role: "command", log: () => {} })
+      expect((await db.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }])
+      await db.close()
+    }
+    expect(await failure(at(`${nobody},127.0.0.1:2`))).toMatch(
+      /^no PostgreSQL listens at 127\.0\.0\.1:1,127\.0\.0\.1:2:/,
+    )
+    expect(await failure(at(`127.0.0.1:x,127.0.0.1:${port}`))).toMatch(/got the port "x"/)
+  })
+
   test("require uses TLS with any certificate", async () => {
     expect(await usesTls(at(secure, "require"))).toBe(true)
     expect(await failure(at(plain, "require"))).toMatch(/offers no TLS, and storage\.postgres\.sslmode is require/)

@@ -50,7 +50,7 @@ type S3rverClass = new (options: object) => S3rver
  * Version 4, https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html), the region, the clock and the
  * digest of the body, and fails as the test says.
  */
-export async function startS3(): Promise<S3Server> {
+export async function startS3({ region = REGION } = {}): Promise<S3Server> {
   const directory = mkdtempSync(join(tmpdir(), "majordomo-s3-"))
   const S3rverServer = createRequire(import.meta.url)("s3rver") as S3rverClass
   const store = new S3rverServer({
@@ -85,7 +85,7 @@ export async function startS3(): Promise<S3Server> {
   function answer(request: IncomingMessage, response: ServerResponse, body: Buffer): void {
     const key = decodeURIComponent(request.url!.split("?")[0]!.slice(`/${BUCKET}/`.length))
     const fault = typeof server.fault === "function" ? server.fault(key) : server.fault
-    const wrong = findWrong(request, body, Date.now() + server.clockAheadMs)
+    const wrong = findWrong(request, body, { now: Date.now() + server.clockAheadMs, region })
     if (wrong !== undefined) refuse(response, wrong)
     else if (fault === undefined) pass(request, response, key, body)
     else if ("status" in fault) refuse(response, fault)
@@ -149,7 +149,7 @@ const MAX_SKEW_MS = 15 * 60 * 1000
 function findWrong(
   { method, url, headers }: IncomingMessage,
   body: Buffer,
-  now: number,
+  here: { readonly now: number; readonly region: string },
 ): { readonly status: number; readonly code: string } | undefined {
   const match =
     /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\d{8})\/([^/]+)\/s3\/aws4_request, ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})$/.exec(
@@ -158,10 +158,10 @@ function findWrong(
   if (match === null) return { status: 403, code: "AccessDenied" }
   const [, accessKey, day, region, signedNames, signature] = match
   if (accessKey !== ACCESS_KEY) return { status: 403, code: "InvalidAccessKeyId" }
-  if (region !== REGION) return { status: 400, code: "AuthorizationHeaderMalformed" }
+  if (region !== here.region) return { status: 400, code: "AuthorizationHeaderMalformed" }
   const time = String(headers["x-amz-date"])
   const at = Date.parse(time.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6Z"))
-  if (!(Math.abs(now - at) <= MAX_SKEW_MS)) return { status: 403, code: "RequestTimeTooSkewed" }
+  if (!(Math.abs(here.now - at) <= MAX_SKEW_MS)) return { status: 403, code: "RequestTimeTooSkewed" }
   const digest = headers["x-amz-content-sha256"]
   if (digest !== sha256(body)) return { status: 400, code: "XAmzContentSHA256Mismatch" }
   const [path, query = ""] = url!.split("?")

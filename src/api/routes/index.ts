@@ -1,4 +1,5 @@
 import type { AnyRoute } from "../_route.ts"
+import { archive } from "./archive.ts"
 import { audit } from "./audit.ts"
 import { GO_ROUTES } from "./go/index.ts"
 import { keys } from "./keys.ts"
@@ -37,6 +38,7 @@ const TABLES = [
   reconciliations,
   notifications,
   maintenance,
+  archive,
   status,
   tokens,
   sessions,

@@ -45,18 +45,13 @@ export function checkSettings({ bucket, accessKeyId, secretAccessKey }: S3Settin
   return bucket
 }
 
-/**
- * Opens a bucket. The SDK is loaded here and nowhere else, because it costs 100 ms and 40 MB.
- * @param attemptMs the longest time of one request
- * @param more `maxAttempts` is 1 for the uploader, which retries by itself and treats one failure as that of all objects
- */
-export async function openBucket(
+/** Creates a client of S3. The SDK is loaded in this folder and nowhere else, because it costs 100 ms and 40 MB. */
+export async function createClient(
   settings: S3Settings,
-  attemptMs: number,
   { maxAttempts = 1, idleMs = IDLE_TIMEOUT_MS } = {},
-): Promise<Bucket> {
-  const Bucket = checkSettings(settings)
-  const { S3Client, PutObjectCommand, GetObjectCommand, DeleteObjectCommand } = await import("@aws-sdk/client-s3")
+): Promise<{ readonly client: S3Client; readonly bucket: string }> {
+  const bucket = checkSettings(settings)
+  const { S3Client } = await import("@aws-sdk/client-s3")
   const { accessKeyId, secretAccessKey, endpoint, region, proxies } = settings
   const agents = proxies && createProxyAgents(proxies, { maxSockets: MAX_SOCKETS, timeoutMs: CONNECT_TIMEOUT_MS })
   const client: S3Client = new S3Client({
@@ -70,6 +65,21 @@ export async function openBucket(
     responseChecksumValidation: "WHEN_REQUIRED",
   })
   boundAnswers(client)
+  return { client, bucket }
+}
+
+/**
+ * Opens a bucket.
+ * @param attemptMs the longest time of one request
+ * @param more `maxAttempts` is 1 for the uploader, which retries by itself and treats one failure as that of all objects
+ */
+export async function openBucket(
+  settings: S3Settings,
+  attemptMs: number,
+  more: { readonly maxAttempts?: number; readonly idleMs?: number } = {},
+): Promise<Bucket> {
+  const { PutObjectCommand, GetObjectCommand, DeleteObjectCommand } = await import("@aws-sdk/client-s3")
+  const { client, bucket: Bucket } = await createClient(settings, more)
   async function within<T>(work: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
     const abort = new AbortController()
     const timer = setTimeout(() => abort.abort(), attemptMs)
