@@ -54,7 +54,7 @@ test(
       expect(rows.every(({ count }) => count === 1)).toBe(true)
       const { stderr } = await gateway.stop()
       expect(stderr.match(/outside the gateway, in prices/g)).toHaveLength(1)
-    expect(provider.adminRequests.filter(({ path }) => path.endsWith("/costs"))).toHaveLength(1)
+      expect(provider.adminRequests.filter(({ path }) => path.endsWith("/costs"))).toHaveLength(1)
     } finally {
       await client.end()
       await home.remove()

@@ -13,7 +13,9 @@ const HALF = /\\ud[89ab][0-9a-f]{2}(?!\\ud[c-f])|(?<!\\ud[89ab][0-9a-f]{2})\\ud[
 test.each(KINDS)("no limit of a channel cuts a character in half: %s", (kind) => {
   for (let shift = 0; shift < 4; shift++) {
     const name = "a".repeat(shift) + "😀".repeat(3000)
-    const message = toMessage(withNames(NOTIFICATIONS[kind] as Notification, name), { dashboardUrl: "https://g.example/dashboard/" })
+    const message = toMessage(withNames(NOTIFICATIONS[kind] as Notification, name), {
+      dashboardUrl: "https://g.example/dashboard/",
+    })
     for (const flavor of ["slack", "mattermost", "discord", "teams"] as const) {
       expect(JSON.stringify(toSlackBody(message, flavor)), flavor).not.toMatch(HALF)
     }
