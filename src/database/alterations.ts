@@ -8,7 +8,7 @@ type SchemaParts = ReadonlyMap<string, string>
 
 /**
  * Reads these parts from schema.sql: triggers with their function, functions with the digest of their text, unique keys
- * with their columns, and the constraints that were added to tables.
+ * with their columns, the constraints that were added to tables, and the partitions without which rows have no place.
  */
 export function findSchemaParts(script: string): SchemaParts {
   const parts = new Map<string, string>()
@@ -21,6 +21,7 @@ export function findSchemaParts(script: string): SchemaParts {
       parts.set(`unique key of ${table} (${columns})`, "")
   }
   for (const [, table, name] of script.matchAll(CONSTRAINT)) parts.set(`constraint ${name} of ${table}`, "")
+  for (const [, table, partition] of script.matchAll(PARTITION)) parts.set(`partition ${partition} of ${table}`, "")
   return parts
 }
 
@@ -29,6 +30,8 @@ const FUNCTION = /^CREATE (?:OR REPLACE )?FUNCTION (\w+)\([\s\S]*?\sAS \$\$([\s\
 const TABLE = /^CREATE TABLE (?:IF NOT EXISTS )?(\w+) \(([\s\S]*?)^\);/gm
 const UNIQUE = /^ {2}(?:(\w+) [^,-]*(?:PRIMARY KEY|UNIQUE)|PRIMARY KEY \(([^)]*)\))/gm
 const CONSTRAINT = /^ALTER TABLE (\w+)\s+ADD CONSTRAINT (\w+)\s+CHECK/gm
+/** The default partition. All others may be dropped with their rows. */
+const PARTITION = /^ALTER TABLE (\w+) ATTACH PARTITION (\w+) DEFAULT;/gm
 
 /** An index counts only if it covers all rows and is not about to be built. */
 const PARTS = `
@@ -43,7 +46,9 @@ const PARTS = `
     FROM pg_index JOIN pg_class c ON c.oid = indrelid JOIN ours ON relnamespace = schema
     WHERE indisunique AND indisvalid AND indimmediate AND indpred IS NULL AND indexprs IS NULL
   UNION ALL SELECT format('constraint %s of %s', conname, c.relname), ''
-    FROM pg_constraint JOIN pg_class c ON c.oid = conrelid JOIN ours ON relnamespace = schema WHERE contype = 'c'`
+    FROM pg_constraint JOIN pg_class c ON c.oid = conrelid JOIN ours ON relnamespace = schema WHERE contype = 'c'
+  UNION ALL SELECT format('partition %s of llm_requests', relname), ''
+    FROM pg_partitioned_table JOIN pg_class c ON c.oid = partdefid WHERE partrelid = to_regclass('llm_requests')`
 
 let ownParts: SchemaParts | undefined
 

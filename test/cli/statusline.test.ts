@@ -68,6 +68,9 @@ beforeAll(async () => {
   ])
   await client.query(`UPDATE llm_requests SET billing = 'subscription' WHERE raw_metadata ->> 'Session-Id' = 'plan'`)
   gateway = await installation.serve()
+  // The first question loads the admin API, for which a busy machine may take longer than a status line waits.
+  const answer = await fetch(`${gateway.origin}/api/v1/me/spending`, { headers: { "X-Majordomo-Key": own.key } })
+  expect(answer.status).toBe(200)
 })
 afterAll(async () => {
   await client?.end()

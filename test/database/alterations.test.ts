@@ -20,7 +20,7 @@ describeDatabases("alterations of the schema", (open) => {
     const db = await open()
     const { rows } = await db.query<{ part: string }>(CATALOG)
     const watched = [...findSchemaParts(readSchemaScript().text).keys()].filter(
-      (part) => !part.startsWith("constraint"),
+      (part) => !/^(?:constraint|partition) /.test(part),
     )
     expect(watched.sort()).toEqual(rows.map(({ part }) => part).sort())
   })
@@ -35,6 +35,12 @@ describeDatabases("alterations of the schema", (open) => {
     expect(await findAlterations(db.query)).toEqual([])
     await migrate(db, undefined, makeNewerScript("DROP TRIGGER majordomo_added ON llm_requests;"))
     expect(await findAlterations(db.query)).toEqual([])
+  })
+
+  test("without its default partition, requests may have no place", async () => {
+    const db = await open()
+    await db.query("ALTER TABLE llm_requests DETACH PARTITION llm_requests_default")
+    expect(await findAlterations(db.query)).toEqual(["partition llm_requests_default of llm_requests is missing"])
   })
 
   test("there are none in a database that began as one of the Go gateway", async () => {

@@ -282,3 +282,17 @@ describe("the cards of a process", () => {
     expect(book.listNew()).toEqual(added)
   })
 })
+
+test("an amount is left to the database only if it is the product to the digit", () => {
+  const line = (amount: string) => ({ ...aRecord().price!.lines[0]!, quantity: 600, rate: "0.15", amount })
+  const quantitiesOf = (amount: string) => {
+    const book = new CardBook()
+    book.find(aRecord({ price: { lines: [line(amount)] } }))
+    return book.listNew()!.cards.map(({ quantities }) => quantities)
+  }
+  expect(quantitiesOf("0.00009")).toEqual(["{4}"])
+  for (const amount of ["0.000090", "0.00009000000001", "0.0000900000001", "00.00009", "0.00008", "-0.00009", "90"]) {
+    expect(quantitiesOf(amount), amount).toEqual(["{}"])
+  }
+  for (const amount of ["9e-5", ".00009", "0.00009 ", "", "NaN"]) expect(quantitiesOf(amount), amount).toEqual([])
+})

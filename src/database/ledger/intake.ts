@@ -37,7 +37,7 @@ interface IntakeOptions {
 }
 
 export function createIntake(options: IntakeOptions): Intake {
-  const { store, accounts, cards, gapIntervalMs, pendingGaps: pending, now, log, onAppended, onLost } = options
+  const { store, accounts, cards: book, gapIntervalMs, pendingGaps: pending, now, log, onAppended, onLost } = options
   let isClosed = false
   const batch = createTickBatch(appendBatch)
   const onChange = store.saveCounters
@@ -45,9 +45,7 @@ export function createIntake(options: IntakeOptions): Intake {
   store.watchGuarded(gaps.left)
 
   function append(record: JournalRecord, onKept?: () => void, when: "soon" | "now" = "soon"): void {
-    const line = isClosed
-      ? undefined
-      : trySerializing(() => serialize(record, cards), "a row cannot be serialized", log)
+    const line = isClosed ? undefined : trySerializing(() => serialize(record, book), "a row cannot be serialized", log)
     if (line === undefined) {
       drop(isClosed ? "the gateway is closing" : "it cannot be serialized")
       store.saveCounters()
@@ -84,7 +82,7 @@ export function createIntake(options: IntakeOptions): Intake {
 
   function appendOwn(record: LogRecord): StoreResult {
     // A gap is in the counters until its row is kept, so a memory that has the row may be lost.
-    const result = store.append(serialize(record, cards), record.id, true, record.outcome === "gap")
+    const result = store.append(serialize(record, book), record.id, true, record.outcome === "gap")
     if (result === "kept" || result === "memory") {
       accounts.accepted++
       onAppended()

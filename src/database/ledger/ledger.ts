@@ -76,7 +76,7 @@ export async function openLedger(options: LedgerOptions): Promise<LedgerHandle> 
   const timing = { ...WRITER_TIMING, gapIntervalMs: 60_000, probeIntervalMs: 1000, ...options.timing }
   const store = await openStore(options, timing)
   try {
-    return startLedger({ store, restored: await restore(store) }, options, timing)
+    return startLedger({ store, cards: new CardBook(), restored: await restore(store) }, options, timing)
   } catch (error) {
     await store.close(true)
     throw error
@@ -97,7 +97,7 @@ function openStore({ dir, settings, lock, log }: LedgerOptions, timing: LedgerTi
   })
 }
 
-function startLedger({ store, restored }: Opened, options: LedgerOptions, timing: LedgerTiming): LedgerHandle {
+function startLedger({ store, cards, restored }: Opened, options: LedgerOptions, timing: LedgerTiming): LedgerHandle {
   const accounts = new Accounts()
   const countWaiting = () => store.sources.reduce((sum, { waitingLines }) => sum + waitingLines, 0)
   const journal = toMarkedJournal(store.journal, options.dir)
@@ -106,20 +106,11 @@ function startLedger({ store, restored }: Opened, options: LedgerOptions, timing
     intake.flush()
     return countWaiting()
   })
-  const cards = new CardBook()
   const parts = { store, cards, journal, settlement, accounts, written, countWaiting, getGaps: () => intake.gaps }
   const writer = startWriter(parts, options, timing)
   const { gapIntervalMs } = timing
-  const hooks = { onAppended: () => writer.wake(), onLost: written.lost }
-  const intake = createIntake({
-    ...options,
-    ...hooks,
-    store,
-    cards,
-    accounts,
-    gapIntervalMs,
-    pendingGaps: restored.gaps,
-  })
+  const hooks = { cards, onAppended: () => writer.wake(), onLost: written.lost }
+  const intake = createIntake({ ...options, ...hooks, store, accounts, gapIntervalMs, pendingGaps: restored.gaps })
   const shutdown = createShutdown({ store, accounts, intake, settlement })
   let isClosed = false
 
@@ -179,10 +170,11 @@ function startLedger({ store, restored }: Opened, options: LedgerOptions, timing
 
 interface Opened {
   readonly store: Store
+  readonly cards: CardBook
   readonly restored: RestoredTotals
 }
 
-type SettlementParts = Opened & Pick<WriterParts, "journal"> & Pick<MemorySettlementOptions, "onSettled">
+type SettlementParts = Omit<Opened, "cards"> & Pick<WriterParts, "journal"> & Pick<MemorySettlementOptions, "onSettled">
 
 function createSettlement(
   { store, journal, restored: { unsettled }, onSettled }: SettlementParts,

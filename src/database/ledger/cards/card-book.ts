@@ -20,6 +20,7 @@ const MAX_CARDS_OF_MODEL = 48
 /** A longer card would not be read much faster than its rows. */
 const MAX_LENGTH = 8192
 
+const DAY_LENGTH = "2026-11-01".length
 const HASH = /^[0-9a-f]{64}$/
 
 /** The cards that a process has made of its rows, and those of them that the database may lack. */
@@ -30,13 +31,13 @@ export class CardBook {
   /** The number of cards and hashes, of the first ones, that the database has. */
   private stored = { cards: 0, hashes: 0 }
   private day = ""
+  private lastHash = ""
 
   /** Returns the card of a row with its values; undefined for a row that is stored whole. Never throws. */
   find(record: LogRecord): CardMembers | undefined {
     const { price, model, created_at, provider_api_key_hash: hash } = record
-    const day = created_at.slice(0, 10)
-    if (day !== this.day) this.begin(day)
-    if (hash !== undefined && !this.hashes.has(hash)) this.addHash(hash)
+    if (this.day === "" || !created_at.startsWith(this.day)) this.begin(created_at.slice(0, DAY_LENGTH))
+    if (hash !== undefined && hash !== this.lastHash) this.addHash(hash)
     // The reason of a contradiction names numbers, and a usage of null is not known.
     if (record.cost_status === "inconsistent" || record.usage === null) return undefined
     if (price === undefined || price.lines.length === 0) return undefined
@@ -69,6 +70,7 @@ export class CardBook {
 
   private begin(day: string): void {
     this.day = day
+    this.lastHash = ""
     this.ofModel.clear()
     const hashes = [...this.hashes].slice(this.stored.hashes)
     this.hashes.clear()
@@ -78,6 +80,7 @@ export class CardBook {
   }
 
   private addHash(hash: string): void {
+    this.lastHash = hash
     if (this.hashes.size < MAX_HASHES && HASH.test(hash)) this.hashes.add(hash)
   }
 

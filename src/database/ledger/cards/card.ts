@@ -93,17 +93,38 @@ function readAmount(amount: string | undefined, isExpected: boolean, values: unk
 
 /** A value must not contain a comma or a quote, which would end it. */
 const DECIMAL = /^-?\d+(?:\.\d+)?$/
-/** A decimal as PostgreSQL writes it, with the digits of an amount. */
-const CANONICAL = /^(?:0|[1-9]\d*)(?:\.\d{0,11}[1-9])?$/
-const UNITS_PER_USD = 1e12
-/** Up to this number, rounding a float with 12 digits after the point cannot give a wrong whole number. */
-const MAX_EXACT = 2 ** 50
 
 /** Returns whether the amount of a line is `quantity × unit` to the digit, so that the database can compute it. */
 function isMultiple({ quantity, amount }: CostLine, unit: number): boolean {
   const units = quantity * unit
-  if (!Number.isInteger(quantity) || !(units >= 0 && units <= MAX_EXACT)) return false
-  return Math.round(Number(amount) * UNITS_PER_USD) === units && CANONICAL.test(amount)
+  return units <= Number.MAX_SAFE_INTEGER && Number.isInteger(quantity) && toUnits(amount) === units
+}
+
+const ZERO = 48
+const NINE = 57
+const POINT = 46
+const DIGITS = 12
+/** 10^12, 10^11 and so on, by the number of digits after the point. */
+const SCALES = Array.from({ length: DIGITS + 1 }, (_, digits) => 10 ** (DIGITS - digits))
+
+/**
+ * Returns an amount in 10^-12 USD. -1: it is not written as PostgreSQL writes it, such as `1e-7`, `0.10` or `007`. Above the
+ * safe integers, the number is only an approximation, and not below them.
+ */
+function toUnits(amount: string): number {
+  let units = 0
+  let point = -1
+  for (let i = 0; i < amount.length; i++) {
+    const code = amount.charCodeAt(i)
+    if (code === POINT && point === -1) point = i
+    else if (code < ZERO || code > NINE) return -1
+    else units = units * 10 + code - ZERO
+  }
+  const isPadded = amount.charCodeAt(0) === ZERO && amount.length > 1 && point !== 1
+  const digits = point === -1 ? 0 : amount.length - point - 1
+  const isLong = point !== -1 && (digits === 0 || amount.charCodeAt(amount.length - 1) === ZERO)
+  if (isPadded || isLong || point === 0 || amount === "") return -1
+  return units * (SCALES[digits] ?? Number.NaN)
 }
 
 /** Makes a card of a row. Throws for a row that cannot be serialized, or has an apostrophe in a text. */
