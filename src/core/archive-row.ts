@@ -69,5 +69,5 @@ export interface ArchiveFile {
   readonly stale?: true
 }
 
-/** `llm_archive_days.status`; migration 0027 says what each means. */
+/** `llm_archive_days.status`; migration 0030 says what each means. */
 export type ArchiveStatus = "writing" | "verified" | "late" | "changed" | "failed"

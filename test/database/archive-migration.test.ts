@@ -8,7 +8,7 @@ import { expectBalance, insertRequests } from "./_verify.ts"
 describeDatabases("a database with requests from before the archive", (open) => {
   test("is like a new one afterwards, and its days can be archived", async () => {
     const [db, fresh] = [await open({ empty: true }), await open()]
-    await db.query(makeOlderScript(26))
+    await db.query(makeOlderScript(29))
     await insertRequests(db, "2026-02-01T00:00:00Z", 1, 60)
     expect((await migrate(db)).did).toBe("updated")
     expect(await describeSchema(db)).toEqual(await describeSchema(fresh))

@@ -2,7 +2,7 @@ import { type ArchiveColumn, type ArchiveRow, listArchiveColumns, type RowPositi
 import type { Database } from "../_database.ts"
 
 /** The table, or the view, that has all columns of a request. */
-const REQUESTS = "llm_requests"
+const REQUESTS = "llm_requests_full"
 
 const ROWS_PER_PAGE = 2_000
 /** A page of rows with bodies may have 128 KiB in each row. */
