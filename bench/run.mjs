@@ -2,6 +2,7 @@
 // npm run bench -- usage   measures the reports over five million rows: see usage.mjs
 // npm run bench -- dashboard   measures the pages over the same rows: see dashboard.mjs
 // npm run bench -- guard   runs the check of CI: see guard.mjs
+// npm run bench -- quick   compares short rounds of two builds, the bare pass-through and nginx: see quick.mjs
 // npm run bench -- limits   measures the CPU that limits add to a request: see limits.mjs
 // npm run bench -- websockets   measures the CPU of a message and the memory of an open WebSocket: see websockets.mjs
 // npm run bench -- reconcile   measures the comparison of a month with a bill: see reconcile.mjs
@@ -27,7 +28,7 @@ import { scenarios, wholeAnswer } from "./_scenarios.mjs"
 import { measureStarting } from "./_starting.mjs"
 import { measureStreams, STREAMS } from "./_streams.mjs"
 
-if (["usage", "dashboard", "guard", "limits", "reconcile", "websockets"].includes(process.argv[2] ?? "")) {
+if (["usage", "dashboard", "guard", "quick", "limits", "reconcile", "websockets"].includes(process.argv[2] ?? "")) {
   const [name] = process.argv.splice(2, 1)
   await import(`./${name}.mjs`)
   process.exit()
@@ -122,7 +123,7 @@ async function bench() {
 async function compare(bare, gateway, how) {
   for (const scenario of scenarios.filter(({ name }) => name.includes(values.only))) {
     const limit = await both(scenario.name, scenario, [bare, gateway], how)
-    if (scenario.per === "chunk") {
+    if (scenario.per === "piece") {
       lines.push(line.cpu(scenario, ...limit))
       continue
     }
