@@ -50,8 +50,7 @@ export function startLoad() {
  */
 export async function startGateway(settings, cwd, program = here("../bin/majordomo.mjs")) {
   const startedAt = performance.now()
-  const flags = process.env["BENCH_NODE_FLAGS"]?.split(" ") ?? []
-  const child = spawn(process.execPath, [...flags, program, "serve", "--quiet"], {
+  const child = spawn(process.execPath, [program, "serve", "--quiet"], {
     cwd,
     env: { ...process.env, ...settings },
     stdio: ["ignore", "pipe", "pipe"],
