@@ -124,12 +124,8 @@ export class Relay implements AnswerHandler, HeldAnswer {
     if (this.rest) this.request.capture?.push(this.rest)
     this.head = this.filter?.toHead?.(this.head) ?? this.head
     const error = errorText ? dialect.readErrorMessage(errorText) : this.meter?.streamError
-    this.settle(
-      "complete",
-      this.read(true),
-      error,
-      isCollected ? () => this.sendCollected() : () => this.stream!.end(this.rest),
-    )
+    const onStored = isCollected ? () => this.sendCollected() : () => this.stream!.end(this.rest)
+    this.settle("complete", this.read(true), error, onStored)
   }
 
   /**
