@@ -14,21 +14,24 @@ export async function findDatabase() {
 /**
  * Starts the gateway with everything on: key check, metering, pricing, journal and PostgreSQL.
  *
- * @param {{ origin: string, databaseUrl: string, directory: string, name?: string, more?: Record<string, string> }} options
+ * @param {{ origin: string, databaseUrl: string, directory: string, name?: string, more?: Record<string, string>,
+ *   program?: string }} options `program` is another build
  */
-export async function startWholeGateway({ origin, databaseUrl, directory, name = "gateway", more = {} }) {
+export async function startWholeGateway({ origin, databaseUrl, directory, name = "gateway", more = {}, program }) {
   const settings = {
     HOME: directory,
     DATABASE_URL: databaseUrl,
     MAJORDOMO_SERVER_PORT: "0",
     MAJORDOMO_STORAGE_DATA_DIR: join(directory, name.replaceAll(/\W+/g, "-")),
     MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: origin,
+    MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: origin,
+    MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: origin,
     MAJORDOMO_PRICING_REMOTE_URL: "",
     ...more,
   }
   runGateway(["migrate"], settings, directory)
   const { id, key } = JSON.parse(runGateway(["keys", "create", "--name", name, "--json"], settings, directory))
-  const running = await startGateway(settings, directory)
+  const running = await startGateway(settings, directory, program)
   const rows = async () => {
     const requests = requestsThrough(running.port)
     return { requests, written: await countRows(databaseUrl, id, requests) }

@@ -59,6 +59,11 @@ export function latency(perSecond, bare, gateway) {
   ]
 }
 
+/** @param {Scenario} scenario @param {string} name @param {Measured} nginx @param {Measured} gateway @returns {Line} */
+export function nginx({ name: work, per }, name, nginx, gateway) {
+  return { ...cpu({ name: work, per }, nginx, gateway), what: `${name} with one worker, CPU per ${per}: ${work}` }
+}
+
 /** @param {Scenario} scenario @param {string} name @param {Measured} peer @param {Measured} gateway @returns {Line[]} */
 export function peer({ name: work, per }, name, peer, gateway) {
   const cost = peer.cpuUs / gateway.cpuUs

@@ -26,7 +26,7 @@ export async function measureRound(scenario, proxy, { load, durationMs, perSecon
   const before = cpuMs(proxy.pid)
   const counts = await load.run({
     port: proxy.port,
-    path: "/v1/chat/completions",
+    path: scenario.path ?? "/v1/chat/completions",
     headers: {
       "content-type": "application/json",
       authorization: "Bearer sk-bench",
@@ -43,7 +43,7 @@ export async function measureRound(scenario, proxy, { load, durationMs, perSecon
   if (counts.failed > 0) {
     throw new Error(`${proxy.name}: ${counts.failed} requests failed, statuses ${JSON.stringify(counts.statuses)}`)
   }
-  const units = scenario.per === "chunk" ? counts.pieces : counts.requests
+  const units = counts.requests * (scenario.pieces ?? 1)
   return {
     cpuUs: (usedMs * 1000) / units,
     perSecond: (counts.requests * 1000) / counts.elapsedMs,

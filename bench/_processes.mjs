@@ -46,11 +46,11 @@ export function startLoad() {
 /**
  * Runs the program in the directory and waits for its banner, which names the port.
  *
- * @param {Record<string, string>} settings @param {string} cwd
+ * @param {Record<string, string>} settings @param {string} cwd @param {string} [program] another build
  */
-export async function startGateway(settings, cwd) {
+export async function startGateway(settings, cwd, program = here("../bin/majordomo.mjs")) {
   const startedAt = performance.now()
-  const child = spawn(process.execPath, [here("../bin/majordomo.mjs"), "serve", "--quiet"], {
+  const child = spawn(process.execPath, [program, "serve", "--quiet"], {
     cwd,
     env: { ...process.env, ...settings },
     stdio: ["ignore", "pipe", "pipe"],

@@ -2,6 +2,7 @@
 // npm run bench -- usage   measures the reports over five million rows: see usage.mjs
 // npm run bench -- dashboard   measures the pages over the same rows: see dashboard.mjs
 // npm run bench -- guard   runs the check of CI: see guard.mjs
+// npm run bench -- quick   compares the bare pass-through, nginx and one or two builds in short rounds: see quick.mjs
 // npm run bench -- limits   measures the CPU that limits add to a request: see limits.mjs
 // npm run bench -- rows   measures the disk space of a million rows: see rows.mjs
 // npm run bench -- websockets   measures the CPU of a message and the memory of an open WebSocket: see websockets.mjs
@@ -25,6 +26,7 @@ import { measureInstalled } from "./_installed.mjs"
 import * as line from "./_lines.mjs"
 import { EQUAL_RATE, measure } from "./_measure.mjs"
 import { measureMemory } from "./_memory.mjs"
+import { startNginx } from "./_nginx.mjs"
 import { startPeer } from "./_peer.mjs"
 import { startLoad, startScript } from "./_processes.mjs"
 import { toMarkdown, toTable } from "./_report.mjs"
@@ -95,6 +97,8 @@ async function bench() {
   const more = { MAJORDOMO_UPSTREAM_MAX_CONNECTIONS: String(STREAMS + 100) }
   const gateway = await own(startWholeGateway({ ...where, more }))
   await compare(bare, gateway, how)
+  const nginx = await startNginx(origin, directory)
+  if (nginx) await compareNginx(await own(nginx), gateway, how)
   if (values.only !== "") return
 
   if (!values["no-peer"]) await comparePeer(gateway, await own(startPeer(origin)), how)
@@ -132,7 +136,7 @@ async function bench() {
 async function compare(bare, gateway, how) {
   for (const scenario of scenarios.filter(({ name }) => name.includes(values.only))) {
     const limit = await both(scenario.name, scenario, [bare, gateway], how)
-    if (scenario.per === "chunk") {
+    if (scenario.per === "piece") {
       lines.push(line.cpu(scenario, ...limit))
       continue
     }
@@ -146,6 +150,14 @@ async function compare(bare, gateway, how) {
     lines.push(
       ...line.latency(most / 2, ...(await both(`${scenario.name}, at half load`, scenario, [bare, gateway], half))),
     )
+  }
+}
+
+/** Measures what the machine needs for the same bytes at least. @param {Proxy} nginx @param {Proxy} gateway @param {How} how */
+async function compareNginx(nginx, gateway, how) {
+  for (const scenario of scenarios.filter(({ name, withNginx }) => withNginx && name.includes(values.only))) {
+    const [one, other] = await both(`${scenario.name}, ${nginx.name}`, scenario, [nginx, gateway], how)
+    lines.push(line.nginx(scenario, nginx.name, one, other))
   }
 }
 

@@ -26,14 +26,9 @@ export class ClientResponse {
     }
   }
 
-  /** Sends the head at the end of this tick: together with the first piece if that arrived with it, else alone. */
-  flushHead(): void {
-    process.nextTick(flushHead, this)
-  }
-
   /** Returns false if the client is slow: the provider must pause until `resume` is called. */
   write(bytes: Buffer, resume: () => void): boolean {
-    if (bytes.length === 0) return true
+    if (bytes.length === 0 || this.response.destroyed) return true
     this.hasWritten = true
     if (this.response.write(bytes)) return true
     this.watchStall()
@@ -60,7 +55,8 @@ export class ClientResponse {
     this.stall?.stop()
   }
 
-  flushHeadAlone(): void {
+  /** Sends the head, if no piece of the answer has taken it along. */
+  flushHead(): void {
     if (!this.hasWritten && !this.response.writableEnded && !this.response.destroyed) this.response.flushHeaders()
   }
 
@@ -74,10 +70,6 @@ export class ClientResponse {
     )
     this.stall.start()
   }
-}
-
-function flushHead(client: ClientResponse): void {
-  client.flushHeadAlone()
 }
 
 /** Whether node accepts the text as a reason phrase. Clients ignore the phrase, so another text is left out. */

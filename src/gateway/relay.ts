@@ -16,6 +16,7 @@ import type { Phase, RelaySteps } from "./relay-steps.ts"
 import { type AnswerFilter, type AnswerHead, NO_HEAD, planResponse, type ResponsePlan } from "./response-plan.ts"
 import { sendError } from "./send-error.ts"
 import { StreamCost, toCostHeaders } from "./stream-cost.ts"
+import { StreamedAnswer } from "./streamed-answer.ts"
 import { toHeadError, toUpstreamError } from "./upstream-error.ts"
 
 /**
@@ -39,8 +40,8 @@ export class Relay implements AnswerHandler, HeldAnswer {
   private collected: CollectedAnswer | undefined
   private meter: AnswerMeter | undefined
   private filter: AnswerFilter | undefined
-  /** Set if the cost follows the last byte of the answer. */
-  private streamCost: StreamCost | undefined
+  /** Set while the answer is passed on as it arrives. */
+  private stream: StreamedAnswer | undefined
   private rest: Buffer | undefined
   private firstByteMs: number | undefined
 
@@ -75,23 +76,22 @@ export class Relay implements AnswerHandler, HeldAnswer {
     this.meter = new AnswerMeter(this.steps, this.request, statusCode, plan, this.head.headers)
     this.filter = createFilter(plan, this.request, { statusCode, isEdited: this.isEdited })
     if (plan.collect) this.hold(plan)
-    else if (this.startStreaming()) this.client.flushHead()
+    else this.startStreaming()
     return true
   }
 
   onData(chunk: Buffer): boolean {
     if (this.phase === "ended") return true
+    if (this.stream) return this.stream.push(chunk)
     const isMetered = this.meter!.push(chunk, this.resume!)
     const visible = this.filter ? (this.filter.push(chunk) as Buffer) : chunk
     this.request.capture?.push(visible)
-    if (this.phase === "collecting") return (this.collected!.add(visible) || this.letGo()) && isMetered
-    this.streamCost?.onPiece(visible)
-    this.request.reservation?.onPiece(chunk.length, this.meter!)
-    return this.client.write(visible, this.resume!) && isMetered
+    return (this.collected!.add(visible) || this.letGo()) && isMetered
   }
 
   onComplete(): void {
     release(this.request)
+    this.stream?.flush()
     if (this.phase === "ended") return
     if (this.meter) this.meter.flush(() => this.onMetered())
     else this.onMetered()
@@ -99,6 +99,7 @@ export class Relay implements AnswerHandler, HeldAnswer {
 
   onError(error: Error): void {
     release(this.request)
+    this.stream?.flush()
     if (this.phase === "ended") return
     const failure = toUpstreamError(error, this.request.route.provider.name)
     if (this.phase === "waiting") {
@@ -123,7 +124,8 @@ export class Relay implements AnswerHandler, HeldAnswer {
     if (this.rest) this.request.capture?.push(this.rest)
     this.head = this.filter?.toHead?.(this.head) ?? this.head
     const error = errorText ? dialect.readErrorMessage(errorText) : this.meter?.streamError
-    this.settle("complete", this.read(true), error, isCollected ? () => this.sendCollected() : () => this.endStream())
+    const onStored = isCollected ? () => this.sendCollected() : () => this.stream!.end(this.rest)
+    this.settle("complete", this.read(true), error, onStored)
   }
 
   /**
@@ -138,6 +140,7 @@ export class Relay implements AnswerHandler, HeldAnswer {
   /** The connection to the client has closed: after its answer, or because the client disconnected. */
   readonly onClosed = (): void => {
     this.client.closed()
+    this.stream?.flush()
     if (this.plan?.streamed) this.steps.counters.streams--
     if (this.phase === "ended") return
     if (this.phase === "waiting") this.statusCode = STATUS_CLIENT_CLOSED_REQUEST
@@ -179,21 +182,17 @@ export class Relay implements AnswerHandler, HeldAnswer {
 
   /** Passes on what was collected. The answer goes on without its cost in the head. */
   letGo(): boolean {
-    if (!this.startStreaming()) return true
-    this.client.flushHead()
-    return this.client.write(this.collected!.take(), this.resume!)
+    return !this.startStreaming() || this.stream!.write(this.collected!.take())
   }
 
   private startStreaming(): boolean {
     this.phase = "streaming"
     this.steps.held.delete(this)
-    this.streamCost = StreamCost.plan(this.request, this.plan!, this.statusCode)
-    return this.sendHead(this.streamCost?.announcement ?? [], (this.filter ?? this.streamCost) !== undefined)
-  }
-
-  private endStream(): void {
-    const { streamCost, rest } = this
-    if (!this.response.destroyed) this.client.end(streamCost ? streamCost.finish(rest) : rest)
+    const { request, client, filter } = this
+    const cost = StreamCost.plan(request, this.plan!, this.statusCode)
+    if (!this.sendHead(cost?.announcement ?? [], (filter ?? cost) !== undefined)) return false
+    this.stream = new StreamedAnswer({ request, client, meter: this.meter!, filter, cost, resume: this.resume! })
+    return true
   }
 
   private sendCollected(): void {

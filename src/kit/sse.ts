@@ -1,22 +1,12 @@
+import { RepeatedEvents } from "./repeated-events.ts"
+import { EventBuilder, type SseSink } from "./sse-events.ts"
+
 const LF = 10
 const CR = 13
 const COLON = 58
 const SPACE = 32
 /** This many bytes of a line show whether it is a `data` line. */
 const FIELD_BYTES = 8
-
-/** Receives the events of a stream of server-sent events. */
-interface SseSink {
-  /** Receives the data of one event. The bytes are a view that is valid only during the call. */
-  event(data: Buffer): void
-  /** Returns what receives the data of an event that is longer than the limit: in pieces, then `end`. */
-  long(): LongEvent
-}
-
-interface LongEvent {
-  push(bytes: Buffer): void
-  end(): void
-}
 
 interface SseSplitter {
   /** Reads the next piece of the stream. */
@@ -32,81 +22,13 @@ interface SseSplitter {
  * JSON. Lines end with LF or CRLF; the first line may begin with a byte order mark.
  */
 export function createSseSplitter(sink: SseSink, maxEventBytes: number): SseSplitter {
-  return new LineSplitter(new EventBuilder(sink, maxEventBytes), maxEventBytes)
-}
-
-/** Joins the data lines of each event. */
-class EventBuilder {
-  private readonly sink: SseSink
-  private readonly maxBytes: number
-  /** The data of the current event: a view into the current piece, or a copy. */
-  private data: Buffer | undefined
-  /** Holds the data at its beginning if it has several lines. It grows by doubling, so that many lines stay cheap. */
-  private joined = NO_BYTES
-  private long: LongEvent | undefined
-
-  constructor(sink: SseSink, maxBytes: number) {
-    this.sink = sink
-    this.maxBytes = maxBytes
-  }
-
-  /** Adds a data line. The lines of one event are joined by LF. */
-  addLine(bytes: Buffer): void {
-    if (this.long) {
-      this.long.push(NEWLINE)
-      this.long.push(bytes)
-      return
-    }
-    this.data = this.data ? this.join(this.data, bytes) : bytes
-    if (this.data.length > this.maxBytes) this.makeLong()
-  }
-
-  /** Adds the beginning of a data line whose rest `continueLine` adds. */
-  beginLine(bytes: Buffer): void {
-    this.addLine(bytes)
-    this.makeLong()
-  }
-
-  continueLine(bytes: Buffer): void {
-    this.long!.push(bytes)
-  }
-
-  /** Copies the data if it is a view into `piece`, which the caller is about to reuse. */
-  detach(piece: Buffer): void {
-    if (this.data && this.data.buffer === piece.buffer) this.data = Buffer.from(this.data)
-  }
-
-  endEvent(): void {
-    if (this.long) this.long.end()
-    else if (this.data) this.sink.event(this.data)
-    this.long = undefined
-    this.data = undefined
-    this.joined = NO_BYTES
-  }
-
-  private join(data: Buffer, line: Buffer): Buffer {
-    const length = data.length + 1 + line.length
-    if (length > this.joined.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(1024, 2 * length))
-      data.copy(larger)
-      this.joined = larger
-    }
-    this.joined[data.length] = LF
-    line.copy(this.joined, data.length + 1)
-    return this.joined.subarray(0, length)
-  }
-
-  private makeLong(): void {
-    if (this.long) return
-    this.long = this.sink.long()
-    if (this.data) this.long.push(this.data)
-    this.data = undefined
-  }
+  return new LineSplitter(new EventBuilder(sink, maxEventBytes), sink, maxEventBytes)
 }
 
 /** Splits the stream into lines, and finds data lines and the blank lines that end events. */
 class LineSplitter implements SseSplitter {
   private readonly events: EventBuilder
+  private readonly sink: SseSink
   private readonly maxLineBytes: number
   /** The first `lineBytes` bytes hold the unfinished line of earlier pieces. */
   private line = NO_BYTES
@@ -114,27 +36,26 @@ class LineSplitter implements SseSplitter {
   /** The current line is a data line, and the rest of it goes directly to the event. */
   private isLongLine = false
   private isFirstLine = true
+  /** Where the current event begins in the current piece; -1: it began in an earlier one. */
+  private eventStart = 0
+  private readonly repeated: RepeatedEvents | undefined
 
-  constructor(events: EventBuilder, maxLineBytes: number) {
+  constructor(events: EventBuilder, sink: SseSink, maxLineBytes: number) {
     this.events = events
+    this.sink = sink
+    this.repeated = sink.repeated && new RepeatedEvents()
     this.maxLineBytes = maxLineBytes
   }
 
   push(bytes: Buffer): void {
-    let at = 0
+    let at = this.eventStart === 0 ? this.skipRepeated(bytes, 0) : 0
     for (let newline = bytes.indexOf(LF, at); newline >= 0; newline = bytes.indexOf(LF, at)) {
-      if (this.isLongLine) {
-        this.events.continueLine(bytes.subarray(at, newline))
-        this.isLongLine = false
-      } else if (this.lineBytes > 0) {
-        this.hold(bytes, at, newline)
-        this.takeHeldLine()
-      } else {
-        this.takeLine(bytes, at, newline)
-      }
+      const isEnd = this.takeNextLine(bytes, at, newline)
       at = newline + 1
+      if (isEnd) at = this.endEvent(bytes, at)
     }
     this.events.detach(bytes)
+    this.eventStart = this.eventStart === bytes.length ? 0 : -1
     if (at < bytes.length) this.keepUnfinished(bytes, at)
   }
 
@@ -143,19 +64,57 @@ class LineSplitter implements SseSplitter {
     this.events.endEvent()
   }
 
-  private takeHeldLine(): void {
+  /** Reads the line that ends at `newline`, and began in an earlier piece or at `at`. Returns true if it is blank. */
+  private takeNextLine(bytes: Buffer, at: number, newline: number): boolean {
+    if (this.isLongLine) {
+      this.events.continueLine(bytes.subarray(at, newline))
+      this.isLongLine = false
+      return false
+    }
+    if (this.lineBytes === 0) return this.takeLine(bytes, at, newline)
+    this.hold(bytes, at, newline)
+    return this.takeHeldLine()
+  }
+
+  /** Passes on the event that ends at `end`, and those that repeat it. Returns the index behind them. */
+  private endEvent(bytes: Buffer, end: number): number {
+    const start = this.eventStart
+    const { repeated } = this
+    const mark = this.events.endEvent(bytes)
+    if (repeated && start >= 0 && mark > start && mark < end) {
+      repeated.learn(bytes.subarray(start, end), mark - start)
+    }
+    return this.skipRepeated(bytes, end)
+  }
+
+  /** Passes on the events at `from` that only repeat earlier ones with another text, and returns the index behind them. */
+  private skipRepeated(bytes: Buffer, from: number): number {
+    const { repeated, sink } = this
+    let at = from
+    if (repeated) {
+      for (let end = repeated.match(bytes, at); end >= 0; end = repeated.match(bytes, at)) {
+        if (!sink.repeated!(repeated)) break
+        at = end
+      }
+    }
+    this.eventStart = at
+    return at
+  }
+
+  private takeHeldLine(): boolean {
     const { line, lineBytes } = this
     this.line = NO_BYTES
     this.lineBytes = 0
-    this.takeLine(line, 0, lineBytes)
+    return this.takeLine(line, 0, lineBytes)
   }
 
-  /** Reads a whole line from `from` to before its LF at `end`. */
-  private takeLine(bytes: Buffer, from: number, end: number): void {
+  /** Reads a whole line from `from` to before its LF at `end`. Returns true if it is blank. */
+  private takeLine(bytes: Buffer, from: number, end: number): boolean {
     const start = this.skipMark(bytes, from)
     const to = end > start && bytes[end - 1] === CR ? end - 1 : end
-    if (to <= start) this.events.endEvent()
-    else if (isData(bytes, start, to)) this.events.addLine(bytes.subarray(dataStart(bytes, start, to), to))
+    if (to <= start) return true
+    if (isData(bytes, start, to)) this.events.addLine(bytes.subarray(dataStart(bytes, start, to), to))
+    return false
   }
 
   private skipMark(bytes: Buffer, from: number): number {
@@ -194,7 +153,6 @@ class LineSplitter implements SseSplitter {
   }
 }
 
-const NEWLINE = Buffer.from("\n")
 const NO_BYTES: Buffer = Buffer.alloc(0)
 
 /** Returns whether the line is a `data` field, with or without a value. */

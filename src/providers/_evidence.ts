@@ -1,5 +1,6 @@
 import type { Countable } from "../core/usage.ts"
 import type { Shape } from "../kit/json/prune.ts"
+import type { RepeatedEvent } from "../kit/repeated-events.ts"
 import type { JsonObject } from "./_values.ts"
 
 /**
@@ -39,6 +40,13 @@ export interface Collector {
   readonly shape: Shape
   /** Returns true if this event of a stream may matter. It is called for every event, so it searches bytes only. */
   wants(data: Buffer): boolean
+  /**
+   * After `wants` has returned false: the index of the opening quote of the only string whose content matters in this event;
+   * -1: more matters, or nothing. An event that repeats it with other strings and numbers then comes as `addRepeated`.
+   */
+  readonly textAt?: number
+  /** Takes such an event. Returns false if it has to be searched by `wants` after all. */
+  addRepeated?(event: RepeatedEvent): boolean
   /**
    * Takes one document: the whole answer, or one event, line or element of it.
    * @param isCut the bytes ended inside the document, of which only the parts before are here

@@ -113,8 +113,11 @@ function createEventReader(collector: Collector): Reader {
   return createSseSplitter(
     {
       event(data) {
-        if (collector.wants(data)) addParsed(collector, data)
+        if (!collector.wants(data)) return collector.textAt
+        addParsed(collector, data)
+        return -1
       },
+      ...(collector.addRepeated && { repeated: (event) => collector.addRepeated!(event) }),
       long: () => createPruner(collector),
     },
     MAX_PARSED_BYTES,

@@ -1,4 +1,6 @@
+import type { QuotedName } from "../kit/json/quoted-name.ts"
 import { stringEnd } from "../kit/json/tokenizer.ts"
+import type { RepeatedEvent } from "../kit/repeated-events.ts"
 import { addLength, type TextLength, tokensOfLength } from "./_text-length.ts"
 
 const QUOTE = 34
@@ -27,11 +29,6 @@ export const ENCRYPTED = {
   anthropic: { overhead: 250, perToken: 5.9 },
 } as const satisfies Readonly<Record<string, EncryptedForm>>
 
-/** Returns the name of a member as JSON has it: in quotes. */
-export function memberName(name: string): Buffer {
-  return Buffer.from(`"${name}"`)
-}
-
 /** The length of one kind of output, and the number of the pieces in which it came. */
 class Counted {
   readonly length: TextLength = { ascii: 0, wide: 0 }
@@ -52,6 +49,9 @@ export class TextCounter {
   calls = 0
   /** The model reasoned, and its stream says so without the text. */
   hasHiddenReasoning = false
+  /** The index of the opening quote of the only text in the last event; -1: it has more, or none. */
+  onlyTextAt = -1
+  private lastTextAt = -1
   /** The tokens of hidden reasoning, by the length of its encrypted form; 0: there is none in the stream. */
   encryptedReasoning = 0
   private readonly text = new Counted()
@@ -80,27 +80,45 @@ export class TextCounter {
    * Counts the first of these members that holds text. Returns the length of the text in bytes; 0: none of them does.
    * @param from where the search begins
    */
-  addText(data: Buffer, names: readonly Buffer[], from = 0): number {
+  addText(data: Buffer, names: readonly QuotedName[], from = 0): number {
     for (const name of names) {
-      const at = data.indexOf(name, from)
+      const at = name.indexOf(data, from)
       const length = at < 0 ? 0 : this.addValue(data, at + name.length, this.text)
       if (length > 0) return length
     }
     return 0
   }
 
-  /** Counts every member of this name that holds text. */
-  addAllText(data: Buffer, name: Buffer, from = 0): void {
-    this.addAll(data, name, from, this.text)
+  /** Notes that the last event has nothing that counts but the text that was added last. */
+  markOnlyText(): void {
+    this.onlyTextAt = this.lastTextAt
+  }
+
+  /**
+   * Counts the text of an event that is like one with an only text.
+   * @param maxBytes of a longer text, and of an empty one, the event has to be searched: returns false
+   */
+  addRepeated({ bytes, textStart, textEnd }: RepeatedEvent, maxBytes = Number.POSITIVE_INFINITY): boolean {
+    const length = textEnd - textStart
+    if (length === 0 || length > maxBytes) return false
+    this.text.pieces++
+    addLength(bytes, textStart, textEnd, this.text.length)
+    this.keep(bytes, textStart, textEnd)
+    return true
+  }
+
+  /** Counts every member of this name that holds text. Returns their number. */
+  addAllText(data: Buffer, name: QuotedName, from = 0): number {
+    return this.addAll(data, name, from, this.text)
   }
 
   /** Counts every member of this name that holds the arguments of a tool call. */
-  addArguments(data: Buffer, name: Buffer, from = 0): void {
+  addArguments(data: Buffer, name: QuotedName, from = 0): void {
     this.addAll(data, name, from, this.toolArguments)
   }
 
   /** Counts every member of this name that names the tool of a call. */
-  addToolNames(data: Buffer, name: Buffer, from = 0): void {
+  addToolNames(data: Buffer, name: QuotedName, from = 0): void {
     this.calls += this.addAll(data, name, from, this.toolNames)
   }
 
@@ -117,8 +135,8 @@ export class TextCounter {
   }
 
   /** Notes reasoning whose encrypted form stands in this member. A short form, such as a placeholder, says nothing. */
-  addEncrypted(data: Buffer, name: Buffer, form: EncryptedForm): void {
-    const at = data.indexOf(name)
+  addEncrypted(data: Buffer, name: QuotedName, form: EncryptedForm): void {
+    const at = name.indexOf(data)
     const start = at < 0 ? -1 : data.indexOf(QUOTE, at + name.length)
     const end = start < 0 ? -1 : stringEnd(data, start)
     if (end >= 0) this.addEncryptedLength(end - start - 2, form)
@@ -138,9 +156,9 @@ export class TextCounter {
   }
 
   /** Returns how many members of this name hold text. */
-  private addAll(data: Buffer, name: Buffer, from: number, counted: Counted): number {
+  private addAll(data: Buffer, name: QuotedName, from: number, counted: Counted): number {
     let members = 0
-    for (let at = data.indexOf(name, from); at >= 0; at = data.indexOf(name, at + name.length)) {
+    for (let at = name.indexOf(data, from); at >= 0; at = name.indexOf(data, at + name.length)) {
       if (this.addValue(data, at + name.length, counted) > 0) members++
     }
     return members
@@ -153,6 +171,7 @@ export class TextCounter {
     const end = data[start] === QUOTE ? stringEnd(data, start) : -1
     // The event of a tool call has an empty content beside it.
     if (end - start <= 2) return 0
+    this.lastTextAt = start
     counted.pieces++
     addLength(data, start + 1, end - 1, counted.length)
     this.keep(data, start + 1, end - 1)

@@ -28,6 +28,23 @@ function post(path: string, body: unknown, headers: Record<string, string> = {},
   })
 }
 
+test("pieces of a stream that arrive together leave together, unchanged", async () => {
+  fakeProvider.next({ pieces: 40, burst: 10 })
+  const client = await connectRaw(gateway.port)
+  const body = JSON.stringify({ ...CHAT, stream: true, stream_options: { include_usage: true } })
+  client.send(
+    `POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nX-Majordomo-Key: ${KEY}\r\n` +
+      `Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+  )
+  const answer = await client.closed()
+  const { sentBody, tokens } = await fakeProvider.nextRequest()
+  const chunks = answer.slice(answer.indexOf("\r\n\r\n") + 4).split(/(?:^|\r\n)[0-9a-f]+\r\n/)
+  expect(chunks.join("").trimEnd()).toBe(sentBody.toString("latin1").trimEnd())
+  // The provider sends each of its 44 pieces in a chunk of its own.
+  expect(chunks.filter((chunk) => chunk.trim() !== "").length).toBeLessThan(12)
+  expect((await gateway.nextRecord()).output_tokens).toBe(tokens.output)
+})
+
 describe("an answer that is not a stream", () => {
   test("reaches the client byte for byte, with its length, its cost and its request id", async () => {
     const response = await post("/v1/chat/completions", CHAT)

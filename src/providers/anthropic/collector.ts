@@ -1,4 +1,6 @@
 import type { Shape } from "../../kit/json/prune.ts"
+import { QuotedName } from "../../kit/json/quoted-name.ts"
+import type { RepeatedEvent } from "../../kit/repeated-events.ts"
 import type { ProviderRequest } from "../_dialect.ts"
 import { estimateInput, estimateOutput, startOf, tokensPerCall } from "../_estimate.ts"
 import type { Collector, Evidence } from "../_evidence.ts"
@@ -11,7 +13,7 @@ import { RESERVED_MEMBERS } from "./reading.ts"
 import { OPERATIONS } from "./routes.ts"
 import { countsTokens, reportsTokens } from "./usage.ts"
 
-const USAGE = Buffer.from('"usage"')
+const USAGE = new QuotedName("usage")
 
 /** Collects the usage of Anthropic's Messages: whole or streamed. */
 export class MessageCollector implements Collector {
@@ -36,9 +38,18 @@ export class MessageCollector implements Collector {
     // The first event names the model, even if it has no usage.
     const isFirst = this.counter === undefined
     this.counter ??= new TextCounter()
-    if (isFirst || data.includes(USAGE)) return true
+    this.counter.onlyTextAt = -1
+    if (isFirst || USAGE.isIn(data)) return true
     countEvent(this.counter, data)
     return false
+  }
+
+  get textAt(): number {
+    return this.counter?.onlyTextAt ?? -1
+  }
+
+  addRepeated(event: RepeatedEvent): boolean {
+    return this.counter!.addRepeated(event)
   }
 
   add(document: JsonObject): void {

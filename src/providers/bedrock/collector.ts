@@ -1,5 +1,6 @@
 import type { RawHeaders } from "../../core/call.ts"
 import { findMembers, MemberNames } from "../../kit/json/members.ts"
+import { QuotedName } from "../../kit/json/quoted-name.ts"
 import type { ProviderRequest } from "../_dialect.ts"
 import { readErrorMessage } from "../_error-message.ts"
 import { estimateInput, estimateOutput, startOf, tokensPerCall } from "../_estimate.ts"
@@ -14,7 +15,7 @@ import { RESERVED_MEMBERS } from "./reading.ts"
 import { modelIn, OPERATIONS } from "./routes.ts"
 import { INPUTS, OUTPUTS, readMetrics, reportsTokens } from "./usage.ts"
 
-const MESSAGE_START = Buffer.from('"message_start"')
+const MESSAGE_START = new QuotedName("message_start")
 /** The members that only this dialect adds to a usage object. */
 const OWN_MEMBERS = ["invocation_metrics", "bedrock_service_tier", "bedrock_latency"]
 /** The names of counts contain one of these. */
@@ -116,7 +117,7 @@ export class AnswerCollector implements Collector {
   /** Takes a chunk of InvokeModelWithResponseStream, which is JSON of the model's own API. */
   private addChunk(data: Buffer | undefined): void {
     if (!data) return
-    if (!this.counter && data.includes(MESSAGE_START)) this.message = new MessageCollector(this.request)
+    if (!this.counter && MESSAGE_START.isIn(data)) this.message = new MessageCollector(this.request)
     this.counter ??= new GeneratedCounter()
     if (!this.wantsChunk(data, this.counter)) return
     const chunk = parseObject(data)

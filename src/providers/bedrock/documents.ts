@@ -1,5 +1,5 @@
 import type { Shape } from "../../kit/json/prune.ts"
-import { memberName } from "../_text-counter.ts"
+import { QuotedName } from "../../kit/json/quoted-name.ts"
 import { countOf, type JsonObject, listOf, objectOf } from "../_values.ts"
 import { MESSAGE_SHAPE } from "../anthropic/collector.ts"
 
@@ -62,12 +62,12 @@ function tokensOfResults(results: unknown): number | undefined {
   return sum
 }
 
-const BYTES = memberName("bytes")
+const BYTES = new QuotedName("bytes")
 const QUOTE = 34
 
 /** Returns the model's bytes in a chunk, which are in base64; undefined: there are none. */
 export function decodeChunk(payload: Buffer): Buffer | undefined {
-  const name = payload.indexOf(BYTES)
+  const name = BYTES.indexOf(payload)
   const start = name < 0 ? -1 : payload.indexOf(QUOTE, name + BYTES.length)
   const end = start < 0 ? -1 : payload.indexOf(QUOTE, start + 1)
   return end < 0 ? undefined : Buffer.from(payload.toString("latin1", start + 1, end), "base64")

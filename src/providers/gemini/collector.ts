@@ -1,5 +1,7 @@
 import type { Reading } from "../../core/usage.ts"
 import type { Shape } from "../../kit/json/prune.ts"
+import { QuotedName } from "../../kit/json/quoted-name.ts"
+import type { RepeatedEvent } from "../../kit/repeated-events.ts"
 import type { ProviderRequest } from "../_dialect.ts"
 import { estimateInput, startOf, tokensPerCall } from "../_estimate.ts"
 import type { Collector, Evidence } from "../_evidence.ts"
@@ -22,12 +24,22 @@ export function createCollector(request: ProviderRequest): Collector {
   return kind === "live" ? new LiveCollector(request) : new AnswerCollector(request)
 }
 
-const FINISH = Buffer.from('"finishReason"')
-const GROUNDING = Buffer.from('"groundingMetadata"')
-const PROMPT = Buffer.from('"promptTokenCount"')
-const INTERACTION = Buffer.from('"interaction"')
-const CANDIDATES = Buffer.from('"candidatesTokenCount"')
-const THOUGHTS = Buffer.from('"thoughtsTokenCount"')
+const OPEN_BRACE = 123
+const CLOSE_BRACE = 125
+const FINISH = new QuotedName("finishReason")
+const GROUNDING = new QuotedName("groundingMetadata")
+const PROMPT = new QuotedName("promptTokenCount")
+const INTERACTION = new QuotedName("interaction")
+const CANDIDATES = new QuotedName("candidatesTokenCount")
+const THOUGHTS = new QuotedName("thoughtsTokenCount")
+
+/** The counts that an event states: none, those of the prompt, or those of the output too. */
+type Stated = "nothing" | "prompt" | "output"
+
+function statedBy(data: Buffer): Stated {
+  if (!PROMPT.isIn(data)) return "nothing"
+  return CANDIDATES.isIn(data) || THOUGHTS.isIn(data) ? "output" : "prompt"
+}
 
 /** Collects one answer. Each chunk repeats the counts so far, so the last with a prompt count is the answer's. */
 class AnswerCollector implements Collector {
@@ -51,6 +63,9 @@ class AnswerCollector implements Collector {
   private silent: JsonObject | undefined
   /** The output of the chunk that is about to be added is counted already. */
   private isCounted = false
+  /** The event that others repeat, and what all of them state. */
+  private repeated: Buffer | undefined
+  private repeatedly: Stated = "nothing"
 
   constructor(request: ProviderRequest) {
     this.request = request
@@ -61,12 +76,30 @@ class AnswerCollector implements Collector {
 
   wants(data: Buffer): boolean {
     this.counter ??= new GeneratedCounter()
-    this.isCounted = !data.includes(GROUNDING) && this.counter.addEvent(data)
-    if (!this.isCounted || this.model === undefined || data.includes(FINISH) || data.includes(INTERACTION)) return true
-    if (!data.includes(PROMPT)) return false
-    this.unparsed = Buffer.from(data)
-    if (data.includes(CANDIDATES) || data.includes(THOUGHTS)) this.countedAtUsage = this.counted()
+    this.isCounted = !GROUNDING.isIn(data) && this.counter.addEvent(data)
+    if (!this.isCounted || this.model === undefined || FINISH.isIn(data) || INTERACTION.isIn(data)) return true
+    this.keepCounts(data, statedBy(data))
     return false
+  }
+
+  get textAt(): number {
+    return this.counter?.onlyTextAt ?? -1
+  }
+
+  addRepeated(event: RepeatedEvent): boolean {
+    if (!this.counter!.addRepeated(event)) return false
+    if (this.repeated !== event.like) {
+      this.repeated = event.like
+      this.repeatedly = statedBy(event.like)
+    }
+    this.keepCounts(event.bytes.subarray(event.start, event.end), this.repeatedly)
+    return true
+  }
+
+  /** Keeps the counts that an event states, whose output is counted. */
+  private keepCounts(data: Buffer, stated: Stated): void {
+    if (stated !== "nothing") this.unparsed = Buffer.from(data)
+    if (stated === "output") this.countedAtUsage = this.counted()
   }
 
   add(document: JsonObject): void {
@@ -198,50 +231,16 @@ export function readAnswer(request: ProviderRequest, answer: JsonObject): Readin
   return toReading(collector.evidence(true))
 }
 
-/**
- * Returns the reading of one result of a batch; undefined: it states no tokens, as failed requests do.
- * @param model the model of the batch, for results that do not name it
- */
-export function readResult(
-  { method, path }: ProviderRequest,
-  result: JsonObject | undefined,
-  model: string | undefined,
-): Reading | undefined {
-  const answer = objectOf(result?.["response"])
-  const counts = objectOf(answer?.["usageMetadata"]) ?? toCounts(answer?.["tokenCount"])
-  if (!answer || !counts) return undefined
-  removeMembers(counts, RESERVED_MEMBERS)
-  const grounding = groundingIn(answer)
-  // The row keeps the tier, so that it can be priced again.
-  const usage = { ...counts, serviceTier: "batch", ...(grounding && { grounding }) }
-  const answered = modelNameOf(answer["modelVersion"]) ?? model
-  const reading = toReading({ method, path, model: answered, usage, source: "reported", isFree: false })
-  return reading.parts.length === 0 ? undefined : reading
-}
-
-/** An embedding states only the tokens of its text. */
-function toCounts(tokenCount: unknown): JsonObject | undefined {
-  const promptTokenCount = countOf(tokenCount)
-  return promptTokenCount === undefined ? undefined : { promptTokenCount }
-}
-
 function modelOf(answer: JsonObject): string | undefined {
   return modelNameOf(answer["modelVersion"]) ?? modelNameOf(answer["model"])
 }
 
-/** Returns the grounding of one whole answer as the row keeps it; undefined when nothing is billed. */
-function groundingIn(answer: JsonObject): JsonObject | undefined {
-  const grounding = new Grounding()
-  for (const element of listOf(answer["candidates"])) {
-    const metadata = objectOf(objectOf(element)?.["groundingMetadata"])
-    if (metadata) grounding.add(metadata)
-  }
-  return grounding.toUsage()
-}
-
+/** Parses the data of an event. It may still have its field name and its line breaks around it. */
 function parsed(data: Buffer): JsonObject {
   try {
-    return objectOf(JSON.parse(data.toString("utf8"))) ?? {}
+    return (
+      objectOf(JSON.parse(data.toString("utf8", data.indexOf(OPEN_BRACE), data.lastIndexOf(CLOSE_BRACE) + 1))) ?? {}
+    )
   } catch {
     return {}
   }

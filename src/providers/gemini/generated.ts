@@ -1,18 +1,20 @@
-import { ENCRYPTED, memberName, TextCounter } from "../_text-counter.ts"
+import { QuotedName } from "../../kit/json/quoted-name.ts"
+import { ENCRYPTED, TextCounter } from "../_text-counter.ts"
 import { type JsonObject, listOf, objectOf, textOf } from "../_values.ts"
 
-const TEXT = memberName("text")
-const FUNCTION_CALL = memberName("functionCall")
+const TEXT = new QuotedName("text")
+const FUNCTION_CALL = new QuotedName("functionCall")
 /** Signatures of this length or less contain no thoughts. */
 const PLACEHOLDER = 128
-const EXECUTABLE_CODE = memberName("executableCode")
+const EXECUTABLE_CODE = new QuotedName("executableCode")
 
 /** Counts what the chunks of one stream generate: text, thoughts, function calls and code. */
 export class GeneratedCounter extends TextCounter {
   /** Counts a chunk that has only text. Returns false for any other chunk: it must be parsed, and added by `addAnswer`. */
   addEvent(data: Buffer): boolean {
-    if (data.includes(FUNCTION_CALL) || data.includes(EXECUTABLE_CODE)) return false
-    this.addAllText(data, TEXT)
+    if (FUNCTION_CALL.isIn(data) || EXECUTABLE_CODE.isIn(data)) return false
+    this.onlyTextAt = -1
+    if (this.addAllText(data, TEXT) === 1) this.markOnlyText()
     return true
   }
 

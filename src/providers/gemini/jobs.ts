@@ -1,9 +1,11 @@
 import type { JobState } from "../../core/job.ts"
 import { NO_READING } from "../../core/usage.ts"
+import { QuotedName } from "../../kit/json/quoted-name.ts"
 import type { ProviderRequest } from "../_dialect.ts"
 import { type JobItem, type JobReader, type JobSighting, toSightings } from "../_jobs.ts"
 import { bytesOf, firstCount, type JsonObject, listOf, modelNameOf, objectOf, textOf } from "../_values.ts"
-import { readAnswer, readResult } from "./collector.ts"
+import { readAnswer } from "./collector.ts"
+import { readResult } from "./result.ts"
 import { OPERATIONS } from "./routes.ts"
 import { ANSWER_SHAPE, RESULT_SHAPE, unwrap } from "./shapes.ts"
 
@@ -129,14 +131,12 @@ class FileReader implements JobReader {
   }
 }
 
-const BACKGROUND = Buffer.from('"background"')
+const BACKGROUND = new QuotedName("background")
 const INTERACTION_SHAPE = { ...ANSWER_SHAPE, id: true, status: true } as const
 
 function readInteraction(request: ProviderRequest): JobReader | undefined {
   const isCreation = request.method === "POST" && request.path.endsWith("/interactions")
-  return isCreation && !bytesOf(request.body).includes(BACKGROUND)
-    ? undefined
-    : new InteractionReader(request, isCreation)
+  return isCreation && !BACKGROUND.isIn(bytesOf(request.body)) ? undefined : new InteractionReader(request, isCreation)
 }
 
 /**

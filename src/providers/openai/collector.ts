@@ -2,6 +2,8 @@ import type { RawHeaders } from "../../core/call.ts"
 import { findRaw } from "../../core/raw-headers.ts"
 import type { Countable, Reading } from "../../core/usage.ts"
 import { readMember } from "../../kit/json/members.ts"
+import { QuotedName } from "../../kit/json/quoted-name.ts"
+import type { RepeatedEvent } from "../../kit/repeated-events.ts"
 import { DeliveryCollector } from "../_delivery.ts"
 import type { ProviderRequest } from "../_dialect.ts"
 import { tokensPerCall } from "../_estimate.ts"
@@ -33,7 +35,7 @@ export function createCollector(request: ProviderRequest, headers?: RawHeaders):
 /** Streams that never name a model (speech, pictures) are not parsed for it beyond this many events. */
 const MAX_EVENTS_WITHOUT_MODEL = 8
 
-const USAGE = Buffer.from('"usage"')
+const USAGE = new QuotedName("usage")
 
 /** Collects the usage of one answer: whole or streamed, of chat, Responses and the rest. */
 class AnswerCollector implements Collector {
@@ -66,8 +68,17 @@ class AnswerCollector implements Collector {
     if (++this.events === 1) this.counter = GeneratedCounter.of(this.kind)
     this.counter?.addEvent(data)
     if (this.model === undefined && this.events <= MAX_EVENTS_WITHOUT_MODEL) return true
-    const at = data.indexOf(USAGE)
+    const at = USAGE.indexOf(data)
     return at >= 0 && !isNullAt(data, at + USAGE.length)
+  }
+
+  get textAt(): number {
+    return this.counter?.onlyTextAt ?? -1
+  }
+
+  addRepeated(event: RepeatedEvent): boolean {
+    this.events++
+    return this.counter!.addRepeated(event)
   }
 
   add(document: JsonObject): void {
@@ -200,7 +211,7 @@ export function readAnswer(request: ProviderRequest, answer: JsonObject): Readin
 }
 
 const UNKNOWN_WARM_UP = ["whether a warm-up is billed is not known"]
-const GENERATE = Buffer.from('"generate"')
+const GENERATE = new QuotedName("generate")
 
 /**
  * Returns true for a request that only prepares a session (`generate: false`, which Codex sends). Its answer reports the
@@ -209,7 +220,7 @@ const GENERATE = Buffer.from('"generate"')
 function isWarmUp({ method, body }: ProviderRequest, kind: Kind | undefined): boolean {
   if (method !== "GET" || kind !== "responses") return false
   const bytes = bytesOf(body)
-  return bytes.includes(GENERATE) && readMember(bytes, "generate") === false
+  return GENERATE.isIn(bytes) && readMember(bytes, "generate") === false
 }
 
 /** OpenAI's regional hosts. */

@@ -1,5 +1,7 @@
 import { skipSpace } from "../../kit/json/members.ts"
-import { ENCRYPTED, memberName, SHORT_PIECE_BYTES, TextCounter } from "../_text-counter.ts"
+import { QuotedName } from "../../kit/json/quoted-name.ts"
+import type { RepeatedEvent } from "../../kit/repeated-events.ts"
+import { ENCRYPTED, SHORT_PIECE_BYTES, TextCounter } from "../_text-counter.ts"
 import { type JsonObject, listOf, objectOf, textOf } from "../_values.ts"
 import type { Kind } from "./routes.ts"
 
@@ -34,24 +36,32 @@ export class GeneratedCounter extends TextCounter {
   }
 
   addEvent(data: Buffer): void {
+    this.onlyTextAt = -1
     this.countEvent(this, data)
+  }
+
+  override addRepeated(event: RepeatedEvent): boolean {
+    return super.addRepeated(event, this.isChat ? SHORT_PIECE_BYTES - 1 : undefined)
   }
 }
 
-const DELTA = memberName("delta")
-const CONTENT = [memberName("content")]
-const REASONING = [memberName("reasoning_content"), memberName("reasoning")]
-const REFUSAL = [memberName("refusal")]
-const TEXT = [memberName("text")]
-const NAME = memberName("name")
-const ARGUMENTS = memberName("arguments")
+const DELTA = new QuotedName("delta")
+const CONTENT = [new QuotedName("content")]
+const REASONING = [new QuotedName("reasoning_content"), new QuotedName("reasoning")]
+const REFUSAL = [new QuotedName("refusal")]
+const TEXT = [new QuotedName("text")]
+const NAME = new QuotedName("name")
+const ARGUMENTS = new QuotedName("arguments")
 
 /** Perplexity repeats the whole text so far in a `message` before the `delta`, so only what follows is counted. */
 function countChatEvent(counter: TextCounter, data: Buffer): void {
-  const delta = data.indexOf(DELTA)
+  const delta = DELTA.indexOf(data)
   if (delta < 0) return
   const length = counter.addText(data, CONTENT, delta)
-  if (length > 0 && length < SHORT_PIECE_BYTES) return
+  if (length > 0 && length < SHORT_PIECE_BYTES) {
+    counter.markOnlyText()
+    return
+  }
   if (length === 0 && hasList(data, CONTENT[0]!, delta)) counter.addAllText(data, TEXT[0]!, delta)
   counter.addText(data, REASONING, delta)
   counter.addToolNames(data, NAME, delta)
@@ -60,25 +70,25 @@ function countChatEvent(counter: TextCounter, data: Buffer): void {
 }
 
 /** Mistral sends the content as a list of parts while its models reason. */
-function hasList(data: Buffer, name: Buffer, from: number): boolean {
-  const at = data.indexOf(name, from)
+function hasList(data: Buffer, name: QuotedName, from: number): boolean {
+  const at = name.indexOf(data, from)
   return at >= 0 && data[skipSpace(data, at + name.length + 1)] === OPEN_BRACKET
 }
 
 const DELTAS = [DELTA]
-const ITEM_ADDED = Buffer.from('"response.output_item.added"')
-const ITEM_DONE = Buffer.from('"response.output_item.done"')
-const REASONING_TYPE = Buffer.from('"reasoning"')
-const ENCRYPTED_CONTENT = memberName("encrypted_content")
+const ITEM_ADDED = new QuotedName("response.output_item.added")
+const ITEM_DONE = new QuotedName("response.output_item.done")
+const REASONING_TYPE = new QuotedName("reasoning")
+const ENCRYPTED_CONTENT = new QuotedName("encrypted_content")
 const CALL_TYPE = Buffer.from('_call"')
 
 /** Every new piece is the `delta` of its event. A tool call begins with an item that names the tool. */
 function countResponsesEvent(counter: TextCounter, data: Buffer): void {
-  if (counter.addText(data, DELTAS) > 0) return
-  if (data.includes(ITEM_ADDED)) {
+  if (counter.addText(data, DELTAS) > 0) counter.markOnlyText()
+  else if (ITEM_ADDED.isIn(data)) {
     if (data.includes(CALL_TYPE)) counter.addToolNames(data, NAME)
-    else if (data.includes(REASONING_TYPE)) counter.hasHiddenReasoning = true
-  } else if (data.includes(ITEM_DONE)) counter.addEncrypted(data, ENCRYPTED_CONTENT, ENCRYPTED.openai)
+    else if (REASONING_TYPE.isIn(data)) counter.hasHiddenReasoning = true
+  } else if (ITEM_DONE.isIn(data)) counter.addEncrypted(data, ENCRYPTED_CONTENT, ENCRYPTED.openai)
 }
 
 /** Counts what a whole answer contains that reports no usage. Returns undefined if it is not billed by its text. */

@@ -1,7 +1,7 @@
 import { Pieces } from "../../kit/pieces.ts"
 import type { StreamFilter } from "../_dialect.ts"
 import { bytesOf } from "../_values.ts"
-import { hideUsage, USAGE } from "./usage-event.ts"
+import { findNull, hideUsage, USAGE } from "./usage-event.ts"
 
 const LF = 10
 const CR = 13
@@ -30,7 +30,7 @@ export function createUsageFilter(): StreamFilter {
 
   function hideHeld(last: Buffer, out: Buffer[]): void {
     const event = takeHeld(last)
-    hideUsage(event, event.indexOf(USAGE), out)
+    hideUsage(event, USAGE.indexOf(event), out)
   }
 
   /** Ends the event that an earlier piece began. Returns the index behind it, or -1 if the piece does not end it. */
@@ -86,13 +86,20 @@ export function createUsageFilter(): StreamFilter {
  */
 function passEvents(bytes: Buffer, from: number, out: Buffer[]): number {
   let at = from
+  /** The beginning of what is passed on in the next slice. */
+  let kept = from
   for (;;) {
-    const key = bytes.indexOf(USAGE, at)
-    if (key < 0) {
-      const end = lastEventEnd(bytes, at, bytes.length)
-      if (end > at) out.push(bytes.subarray(at, end))
-      return end
+    const key = USAGE.indexOf(bytes, at)
+    const hidden = key < 0 ? undefined : findNull(bytes, at, key)
+    if (hidden) {
+      out.push(bytes.subarray(kept, hidden.from))
+      kept = hidden.to
+      at = hidden.eventEnd
+      continue
     }
+    if (key < 0) at = lastEventEnd(bytes, at, bytes.length)
+    if (at > kept) out.push(bytes.subarray(kept, at))
+    if (key < 0) return at
     let end = firstEventEnd(bytes, at, true)
     if (end < 0) return at
     if (end <= key) {
@@ -104,6 +111,7 @@ function passEvents(bytes: Buffer, from: number, out: Buffer[]): number {
     }
     hideUsage(bytes.subarray(at, end), key - at, out)
     at = end
+    kept = end
   }
 }
 

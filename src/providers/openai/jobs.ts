@@ -1,4 +1,5 @@
 import type { JobState } from "../../core/job.ts"
+import { QuotedName } from "../../kit/json/quoted-name.ts"
 import type { ProviderRequest } from "../_dialect.ts"
 import { type JobReader, type JobSighting, toSightings } from "../_jobs.ts"
 import { bytesOf, countOf, type JsonObject, objectOf, textOf } from "../_values.ts"
@@ -7,14 +8,14 @@ import { readRun, readVideo, startOf } from "./polled-jobs.ts"
 import { OPERATIONS } from "./routes.ts"
 import { ANSWER_SHAPE } from "./shapes.ts"
 
-const BACKGROUND = Buffer.from('"background"')
+const BACKGROUND = new QuotedName("background")
 
 /** Returns the reader for requests that create or show a background response or a batch, or deliver a batch's results. */
 export function readJobs(request: ProviderRequest): JobReader | undefined {
   const { kind, operation } = OPERATIONS.find(request.method, request.path)
   switch (kind) {
     case "responses":
-      return bytesOf(request.body).includes(BACKGROUND) ? new ResponseReader(request, true) : undefined
+      return BACKGROUND.isIn(bytesOf(request.body)) ? new ResponseReader(request, true) : undefined
     case "response":
       return new ResponseReader(request, false)
     case "batch":

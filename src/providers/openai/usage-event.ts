@@ -1,10 +1,12 @@
 import { findMembers, type Member, MemberNames, skipSpace } from "../../kit/json/members.ts"
+import { QuotedName } from "../../kit/json/quoted-name.ts"
 import { stringEnd } from "../../kit/json/tokenizer.ts"
 
 const LF = 10
+const CR = 13
 const COMMA = 44
 /** The name of the member to hide. */
-export const USAGE = Buffer.from('"usage"')
+export const USAGE = new QuotedName("usage")
 const NOTHING = Buffer.alloc(0)
 const NAMES = new MemberNames(["usage", "choices"])
 
@@ -21,7 +23,7 @@ export function hideUsage(event: Buffer, key: number, out: Buffer[]): void {
   const start = dataStart(event)
   const line = start < 0 ? -1 : event.indexOf(LF, start)
   const data = start < 0 ? NOTHING : event.subarray(start, line < 0 ? event.length : line)
-  const quick = start < 0 ? undefined : lastNull(data, key - start)
+  const quick = start < 0 ? undefined : lastNull(data, key - start, data.length)
   if (quick) {
     const { from, to } = withItsComma(data, quick)
     out.push(event.subarray(0, start + from), event.subarray(start + to))
@@ -46,14 +48,14 @@ export function hideUsage(event: Buffer, key: number, out: Buffer[]): void {
  * Returns the member at `keyStart` if its value is `null` and it belongs to the outermost object. That is so if the first
  * unmatched closing bracket after it ends the data. So only the few bytes after the member are read, not all before it.
  */
-function lastNull(data: Buffer, keyStart: number): Member | undefined {
+function lastNull(data: Buffer, keyStart: number, dataEnd: number): Member | undefined {
   let start = keyStart + USAGE.length
   while (start < data.length && (data[start]! <= 32 || data[start] === 58)) start++
   if (data[start] !== 110) return undefined
   const end = start + 4
   let depth = 0
   let at = end
-  for (; at < data.length; at++) {
+  for (; at < dataEnd; at++) {
     const byte = data[at]!
     if (byte === 34) {
       const behind = stringEnd(data, at)
@@ -62,7 +64,33 @@ function lastNull(data: Buffer, keyStart: number): Member | undefined {
     } else if (byte === 123 || byte === 91) depth++
     else if ((byte === 125 || byte === 93) && --depth < 0) break
   }
-  return depth < 0 && skipSpace(data, at + 1) === data.length ? { keyStart, start, end } : undefined
+  return depth < 0 && skipSpace(data, at + 1) >= dataEnd ? { keyStart, start, end } : undefined
+}
+
+interface HiddenNull {
+  /** The range to hide: the member with its comma. */
+  readonly from: number
+  readonly to: number
+  /** The index behind the blank line of the event. */
+  readonly eventEnd: number
+}
+
+/**
+ * Finds the `usage: null` of the event at `at`, if that has only one line, as nearly all have. Most streams consist of such
+ * events, so that it needs no slices of them. undefined: the event is another one, or incomplete, and `hideUsage` reads it.
+ * @param key the index of the first `"usage"` from `at` on
+ */
+export function findNull(bytes: Buffer, at: number, key: number): HiddenNull | undefined {
+  if (bytes[at] !== 100 || bytes[at + 1] !== 97 || bytes[at + 4] !== 58) return undefined
+  const newline = bytes.indexOf(LF, at)
+  if (newline < key) return undefined
+  const blank = bytes[newline + 1] === CR ? newline + 2 : newline + 1
+  if (bytes[blank] !== LF) return undefined
+  const member = lastNull(bytes, key, newline)
+  if (member === undefined) return undefined
+  const { from, to } = withItsComma(bytes, member)
+  // A spread costs more than all of the above.
+  return { from, to, eventEnd: blank + 1 }
 }
 
 /** Returns where the JSON of the event's only data line begins; -1 when there is no data line, or several. */

@@ -44,8 +44,10 @@ export interface Script {
   readonly chunked?: boolean
   /** The delay before the headers of the response, in ms. */
   readonly delayMs?: number
-  /** The delay between two pieces, in ms. */
+  /** The delay between two pieces, or between two bursts, in ms. */
   readonly pieceDelayMs?: number
+  /** So many pieces are written in one tick, so that they leave in one write; without `pieceDelayMs`, the next ones follow in the next turn. */
+  readonly burst?: number
   /** Called and awaited before the piece with this number is written, so that a test can hold the stream. */
   readonly beforePiece?: (index: number) => Promise<void> | void
   /** Destroys the socket after this many pieces. 0 means before the headers. */

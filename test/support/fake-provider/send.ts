@@ -24,7 +24,7 @@ export async function sendAnswer(
   if (made.stream || script.hangAfterPieces === 0) response.flushHeaders()
   for (const [at, piece] of pieces.entries()) {
     if (at === script.hangAfterPieces) return gone
-    if (at > 0 && script.pieceDelayMs !== undefined) await Promise.race([sleep(script.pieceDelayMs), gone])
+    if (at > 0 && at % (script.burst ?? 1) === 0) await pause(script, gone)
     if (script.beforePiece !== undefined) await Promise.race([script.beforePiece(at), gone])
     if (response.destroyed) return "caller_left"
     onBytes(piece)
@@ -39,6 +39,12 @@ export async function sendAnswer(
   if (script.hangAfterPieces !== undefined && !response.writableEnded) return gone
   if (!response.writableEnded) response.end()
   return gone
+}
+
+/** Waits before a piece, or before a burst of them. */
+async function pause({ pieceDelayMs, burst }: Script, gone: Promise<Sent>): Promise<void> {
+  if (pieceDelayMs !== undefined) await Promise.race([sleep(pieceDelayMs), gone])
+  else if (burst !== undefined) await new Promise(setImmediate)
 }
 
 /** Settles when the response was written completely, or its socket is closed. */

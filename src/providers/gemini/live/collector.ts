@@ -1,12 +1,12 @@
 import { readMember } from "../../../kit/json/members.ts"
 import type { Shape } from "../../../kit/json/prune.ts"
+import { QuotedName } from "../../../kit/json/quoted-name.ts"
 import { stringEnd } from "../../../kit/json/tokenizer.ts"
 import type { ProviderRequest } from "../../_dialect.ts"
 import { tokensPerCall } from "../../_estimate.ts"
 import type { Collector, Evidence } from "../../_evidence.ts"
 import { readContext } from "../../_socket-message.ts"
 import { bytesPerSecond, decodedBytes } from "../../_sound.ts"
-import { memberName } from "../../_text-counter.ts"
 import { bytesOf, countOf, type JsonObject, listOf, objectOf, removeMembers, textOf } from "../../_values.ts"
 import { GeneratedCounter } from "../generated.ts"
 import { Grounding } from "../grounding.ts"
@@ -15,13 +15,13 @@ import { METADATA_SHAPE } from "../shapes.ts"
 import { candidatesOf, countsTokens, reportsTokens } from "../usage.ts"
 import { TOKENS_PER_SECOND } from "./context.ts"
 
-const USAGE = memberName("usageMetadata")
-const GROUNDING = memberName("groundingMetadata")
-const TOOL_CALL = memberName("toolCall")
-const TURN_COMPLETE = memberName("turnComplete")
-const INLINE_DATA = memberName("inlineData")
-const DATA = memberName("data")
-const TEXT = memberName("text")
+const USAGE = new QuotedName("usageMetadata")
+const GROUNDING = new QuotedName("groundingMetadata")
+const TOOL_CALL = new QuotedName("toolCall")
+const TURN_COMPLETE = new QuotedName("turnComplete")
+const INLINE_DATA = new QuotedName("inlineData")
+const DATA = new QuotedName("data")
+const TEXT = new QuotedName("text")
 const TRANSCRIPTION = /"(?:out|in|interimIn)putTranscription"/
 const QUOTE = 34
 
@@ -49,14 +49,14 @@ export class LiveCollector implements Collector {
 
   wants(data: Buffer): boolean {
     this.hasEvents = true
-    this.isTurnComplete ||= data.includes(TURN_COMPLETE)
+    this.isTurnComplete ||= TURN_COMPLETE.isIn(data)
     this.soundBytes += soundIn(data)
-    const isCall = data.includes(TOOL_CALL)
+    const isCall = TOOL_CALL.isIn(data)
     // The words that the model speaks are not billed beside its sound.
-    if (!isCall && data.includes(TEXT) && !TRANSCRIPTION.test(data.toString("latin1", 0, 64))) {
+    if (!isCall && TEXT.isIn(data) && !TRANSCRIPTION.test(data.toString("latin1", 0, 64))) {
       this.counter.addAllText(data, TEXT)
     }
-    return isCall || data.includes(USAGE) || data.includes(GROUNDING)
+    return isCall || USAGE.isIn(data) || GROUNDING.isIn(data)
   }
 
   add(document: JsonObject): void {
@@ -174,8 +174,8 @@ function sumOf(parts: readonly JsonObject[]): JsonObject {
 /** Returns the bytes of sound in a message. The model sends nothing else as data. */
 function soundIn(data: Buffer): number {
   let bytes = 0
-  for (let at = data.indexOf(INLINE_DATA); at >= 0; at = data.indexOf(INLINE_DATA, at + INLINE_DATA.length)) {
-    const member = data.indexOf(DATA, at + INLINE_DATA.length)
+  for (let at = INLINE_DATA.indexOf(data); at >= 0; at = INLINE_DATA.indexOf(data, at + INLINE_DATA.length)) {
+    const member = DATA.indexOf(data, at + INLINE_DATA.length)
     const start = member < 0 ? -1 : data.indexOf(QUOTE, member + DATA.length)
     const end = start < 0 ? -1 : stringEnd(data, start)
     if (end > 0) bytes += decodedBytes(end - start - 2)

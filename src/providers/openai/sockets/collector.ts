@@ -1,21 +1,22 @@
 import { findMembers, MemberNames, readMember } from "../../../kit/json/members.ts"
 import type { Shape } from "../../../kit/json/prune.ts"
+import { QuotedName } from "../../../kit/json/quoted-name.ts"
 import { stringEnd } from "../../../kit/json/tokenizer.ts"
 import type { ProviderRequest } from "../../_dialect.ts"
 import { estimateInput, tokensPerCall } from "../../_estimate.ts"
 import type { Collector, Evidence } from "../../_evidence.ts"
 import { readContext, typeOf } from "../../_socket-message.ts"
 import { bytesPerSecond, decodedBytes } from "../../_sound.ts"
-import { memberName, TextCounter } from "../../_text-counter.ts"
+import { TextCounter } from "../../_text-counter.ts"
 import { bytesOf, type JsonObject, objectOf, removeMembers, textOf } from "../../_values.ts"
 import { RESERVED_MEMBERS } from "../added-members.ts"
 import { reportsUsage } from "../usage.ts"
 import { OUTPUT_TOKENS_PER_SECOND } from "./conversation.ts"
 
-const USAGE = memberName("usage")
-const DELTA = memberName("delta")
+const USAGE = new QuotedName("usage")
+const DELTA = new QuotedName("delta")
 const DELTAS = [DELTA]
-const TRANSCRIPTS = [memberName("transcript")]
+const TRANSCRIPTS = [new QuotedName("transcript")]
 /** The sound of the answer, today and in the beta. What is spoken comes as a transcript too, which is billed as text. */
 const SOUND = new Set(["response.output_audio.delta", "response.audio.delta"])
 const ARGUMENTS = "response.function_call_arguments.delta"
@@ -42,7 +43,7 @@ export class RealtimeCollector implements Collector {
     const isTranscript = type.endsWith(".completed")
     if (!isTranscript && type !== "response.done") return false
     if (isTranscript) this.addTranscript(data)
-    return data.includes(USAGE)
+    return USAGE.isIn(data)
   }
 
   add(document: JsonObject): void {
@@ -131,7 +132,7 @@ function isBilledByTime(model: string | undefined): boolean {
 
 /** Returns the length of the text in the `delta` of an event. */
 export function lengthOfDelta(data: Buffer): number {
-  const at = data.indexOf(DELTA)
+  const at = DELTA.indexOf(data)
   const start = at < 0 ? -1 : data.indexOf(QUOTE, at + DELTA.length)
   const end = start < 0 ? -1 : stringEnd(data, start)
   return end < 0 ? 0 : end - start - 2

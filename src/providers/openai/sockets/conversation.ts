@@ -1,4 +1,5 @@
 import { type Member, memberValue } from "../../../kit/json/members.ts"
+import { QuotedName } from "../../../kit/json/quoted-name.ts"
 import { estimateInput } from "../../_estimate.ts"
 import { type ContextTokens, NO_CONTEXT } from "../../_socket-message.ts"
 import { bytesPerSecond, decodedBytes } from "../../_sound.ts"
@@ -57,7 +58,7 @@ export class Conversation {
   }
 
   private addItem(item: Buffer): void {
-    if (!item.includes(INPUT_AUDIO)) this.add("text", estimateInput(item))
+    if (!INPUT_AUDIO.isIn(item)) this.add("text", estimateInput(item))
     else this.add("audio", this.toTokens(decodedBytes(item.length) / bytesPerSecond(this.inputFormat)))
   }
 
@@ -92,7 +93,7 @@ export class Conversation {
   }
 }
 
-const INPUT_AUDIO = Buffer.from('"input_audio"')
+const INPUT_AUDIO = new QuotedName("input_audio")
 
 /** The settings of a session, as the provider states them. */
 export interface SessionFacts {

@@ -1,5 +1,6 @@
 import { readMember } from "../../../kit/json/members.ts"
 import type { Shape } from "../../../kit/json/prune.ts"
+import { QuotedName } from "../../../kit/json/quoted-name.ts"
 import type { ProviderRequest } from "../../_dialect.ts"
 import type { Collector, Evidence } from "../../_evidence.ts"
 import { typeOf } from "../../_socket-message.ts"
@@ -50,7 +51,7 @@ export class TranslationReader implements SocketReader {
   }
 }
 
-const ELAPSED = Buffer.from('"elapsed_ms"')
+const ELAPSED = new QuotedName("elapsed_ms")
 
 /**
  * Collects a session of translations. It is billed by the length of the sound, which no event states as usage, so that it
@@ -68,7 +69,7 @@ export class TranslationCollector implements Collector {
 
   wants(data: Buffer): boolean {
     if (typeOf(data) === "session.output_audio.delta") this.soundBytes += decodedBytes(lengthOfDelta(data))
-    return data.includes(ELAPSED)
+    return ELAPSED.isIn(data)
   }
 
   add(document: JsonObject): void {
