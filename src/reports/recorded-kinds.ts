@@ -2,12 +2,17 @@ import type { RateName } from "../core/cost.ts"
 import type { Bucket } from "../core/reconciliation.ts"
 import { BUCKETS } from "../core/usage.ts"
 
+const IS_ESTIMATED = "r.usage_source = 'estimated' OR r.source = 'telemetry'"
+
+/** The `RecordedKind` of a request whose certificate has lines. */
+export const KIND_OF_PRICED = `CASE WHEN ${IS_ESTIMATED} THEN 'estimated' ELSE 'metered' END`
+
 /**
  * The `RecordedKind` of a request, as SQL: how well its usage is known. A client's report does not tell all that is billed, so
  * that a difference beside it is one of an estimate.
  */
 export const KIND = `CASE
-    WHEN r.usage_source = 'estimated' OR r.source = 'telemetry' THEN 'estimated'
+    WHEN ${IS_ESTIMATED} THEN 'estimated'
     WHEN r.usage_source = 'reported' OR jsonb_array_length(coalesce(r.price -> 'lines', '[]')) > 0 THEN 'metered'
     WHEN r.id IN (SELECT created_by FROM llm_jobs WHERE settled_at IS NULL AND created_by IS NOT NULL) THEN 'pending'
     WHEN r.outcome <> 'complete' THEN 'cut_off'

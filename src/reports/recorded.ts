@@ -6,8 +6,8 @@ import type {
   RecordedRequests,
   RecordedSide,
 } from "../core/reconciliation.ts"
-import { createStatement, IS_SUBSCRIBED, type Statement, TIME, toWholeRows } from "./_sql.ts"
-import { isToken, KIND, PLAIN_BUCKETS, toBucket } from "./recorded-kinds.ts"
+import { createStatement, IS_SUBSCRIBED, type Statement, TIME } from "./_sql.ts"
+import { isToken, KIND, KIND_OF_PRICED, PLAIN_BUCKETS, toBucket } from "./recorded-kinds.ts"
 
 export interface RecordedQuestion {
   readonly provider: string
@@ -21,17 +21,12 @@ export interface RecordedQuestion {
 const SEPARATOR = "\u001f"
 const day = (expression: string) => `(${expression} AT TIME ZONE 'UTC')::date`
 
-const GROUP = [
-  day(TIME),
-  day("r.requested_at"),
-  KIND,
-  "r.total_cost IS NOT NULL",
-  "coalesce((r.price -> 'factors')::text, '')",
-  "coalesce(r.price ->> 'tier', '')",
-  // A credential without an alias is named by the beginning of its hash.
-  "coalesce(r.provider_api_key_alias, left(r.provider_api_key_hash, 12), '')",
-  "r.model",
-]
+const OUTCOME = [day(TIME), day("r.requested_at"), KIND, "r.total_cost IS NOT NULL"]
+// A credential without an alias is named by the beginning of its hash.
+const HASH =
+  "coalesce(r.provider_api_key_hash, (SELECT h.hash FROM llm_credential_hashes h WHERE h.id = r.provider_api_key_hash_id))"
+const ORIGIN = [`coalesce(r.provider_api_key_alias, left(${HASH}, 12), '')`, "r.model"]
+const FACTORS = ["coalesce((r.price -> 'factors')::text, '')", "coalesce(r.price ->> 'tier', '')"]
 const LINE = ["bucket", "rate", "source", "date", "model"]
 
 /**
@@ -47,21 +42,63 @@ export function askRecorded({ provider, since, until }: RecordedQuestion): State
     const to = `${bind(until)}::date::timestamp AT TIME ZONE 'UTC'`
     const where = `r.provider = ${bind(provider)} AND ${TIME} >= ${from} AND ${TIME} < ${to} + interval '1 day' AND r.requested_at < ${to}
     AND r.outcome NOT IN ('gap', 'rejected') AND NOT ${IS_SUBSCRIBED}`
-    const requests = `SELECT concat_ws('${SEPARATOR}', ${GROUP.join(", ")}) AS of, r.price -> 'lines' AS lines, r.total_cost,
-    ${Object.entries(PLAIN_BUCKETS).map(([name, { sql }]) => `${sql} AS ${name}`)}
-  FROM ${toWholeRows(where)}
-  WHERE NOT (r.cost_status = 'free' AND r.usage_source = 'none' AND r.status_code < 500 AND ${KIND} <> 'pending')`
     return `SELECT r.of, l.of AS line, sum(l.quantity)::text AS quantity, sum(l.amount)::text AS amount,
-  (count(*) FILTER (WHERE l.at IS NULL OR l.at = 1))::text AS requests,
+  coalesce(sum(r.requests) FILTER (WHERE l.at IS NULL OR l.at = 1), 0)::text AS requests,
   (sum(r.total_cost) FILTER (WHERE l.at IS NULL OR l.at = 1))::text AS total,
   ${Object.keys(PLAIN_BUCKETS).map((name) => `(sum(r.${name}) FILTER (WHERE l.at IS NULL))::text AS ${name}`)}
-FROM (${requests}) r LEFT JOIN LATERAL (
-  SELECT concat_ws('${SEPARATOR}', ${LINE.map((name) => `coalesce(${name}, '')`)}) AS of, quantity, amount, at
+FROM (${toWhole(where)} UNION ALL ${toSums(where)}) r LEFT JOIN LATERAL (
+  SELECT ${toText(LINE.map((name) => `coalesce(${name}, '')`))} AS of, quantity, amount, at
   FROM ROWS FROM (jsonb_to_recordset(r.lines) AS (${LINE.map((name) => `${name} text`)}, quantity numeric, amount numeric))
     WITH ORDINALITY AS lines (${LINE}, quantity, amount, at)
 ) l ON true
 GROUP BY r.of, l.of`
   })
+}
+
+const toText = (expressions: readonly string[]) => `concat_ws('${SEPARATOR}', ${expressions.join(", ")})`
+
+/** The columns of requests whose certificates have no lines. */
+const PLAIN = Object.entries(PLAIN_BUCKETS).map(([name, { sql }]) => `${sql} AS ${name}`)
+
+const IS_FREE = "r.cost_status = 'free' AND r.usage_source = 'none' AND r.status_code < 500"
+
+/** The most values of a card that are added up. Certificates with more are put together request by request. */
+const MAX_VALUES = 12
+const CAN_BE_ADDED = `(r.card IS NOT NULL AND cardinality(string_to_array(r.card_values, ',')) <= ${MAX_VALUES})`
+
+/** Returns the requests that store their certificates themselves. OFFSET 0: each certificate is put together once. */
+function toWhole(where: string): string {
+  const price = `CASE WHEN r.card IS NULL THEN r.price
+    ELSE (SELECT f.price FROM llm_requests_full f WHERE f.id = r.id) END`
+  const columns =
+    "id, provider_api_key_alias, model, created_at, requested_at, total_cost, cost_status, usage_source, source, outcome, status_code"
+  const tokens = "input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens"
+  return `SELECT ${toText([...OUTCOME, ...FACTORS, ...ORIGIN])} AS of, r.price -> 'lines' AS lines, 1::numeric AS requests, r.total_cost,
+    ${PLAIN}
+  FROM (SELECT ${columns}, ${tokens}, provider_api_key_hash, provider_api_key_hash_id, ${price} AS price
+    FROM llm_requests r WHERE ${where} AND NOT ${CAN_BE_ADDED} OFFSET 0) r
+  WHERE NOT (${IS_FREE} AND ${KIND} <> 'pending')`
+}
+
+/**
+ * Returns one certificate for all requests of a group that share a card: with their quantities and amounts added up. Each
+ * gap of a card is a quantity, an amount, or a quantity that is multiplied by a price, so the sum of the values fills it
+ * with the sum of all certificates.
+ */
+function toSums(where: string): string {
+  const sums = Array.from({ length: MAX_VALUES }, (_, i) => `sum(r.v[${i + 1}])`)
+  // A request with a card has lines, so its kind does not depend on the rest of its certificate.
+  const outcome = OUTCOME.map((each) => (each === KIND ? KIND_OF_PRICED : each))
+  const added = `SELECT r.outcome, r.origin, r.card, count(*) AS requests, sum(r.total_cost) AS total_cost,
+      array_to_string(ARRAY[${sums}], ',') AS sums
+    FROM (SELECT ${toText(outcome)} AS outcome, ${toText(ORIGIN)} AS origin, r.card, r.total_cost,
+        string_to_array(r.card_values, ',')::numeric[] AS v
+      FROM llm_requests r WHERE ${where} AND ${CAN_BE_ADDED} AND NOT (${IS_FREE}) OFFSET 0) r
+    GROUP BY r.outcome, r.origin, r.card`
+  return `SELECT ${toText(["r.outcome", ...FACTORS, "r.origin"])}, r.price -> 'lines', r.requests, r.total_cost,
+    ${PLAIN.map(() => "NULL::bigint")}
+  FROM (SELECT g.*, majordomo_fill(c.price, g.sums, c.quantities, c.units) AS price
+    FROM (${added}) g LEFT JOIN llm_cards c ON c.id = g.card OFFSET 0) r`
 }
 
 type Row = Readonly<Record<string, unknown>>
