@@ -5,16 +5,10 @@ const TIMEOUT_MS = 60_000
 /**
  * Returns the midnight (UTC) before which requests may be deleted because the archive has them: the first day that has
  * requests and is not verified. Returns undefined if `archive.before_prune` is off, so that all requests may be deleted.
- *
- * The table and the column are made by the migration of the archive, and may be missing.
  */
 export async function archivedUntil({ query }: Pick<Database, "query">): Promise<Date | undefined> {
-  const { rows } = await query<{ required: boolean | null; has_days: boolean }>(
-    `SELECT (to_jsonb(s) ->> 'archive_required')::boolean AS required, to_regclass('llm_archive_days') IS NOT NULL AS has_days
-      FROM majordomo_schema s`,
-  )
-  if (rows[0]?.required !== true) return undefined
-  if (!rows[0].has_days) return new Date(0)
+  const { rows } = await query<{ archive_required: boolean }>("SELECT archive_required FROM majordomo_schema")
+  if (rows[0]?.archive_required !== true) return undefined
   const found = await query<{ day: Date | null }>({ text: FIRST_UNVERIFIED, timeoutMs: TIMEOUT_MS })
   return found.rows[0]?.day ?? new Date(0)
 }
