@@ -47,6 +47,23 @@ const CHANGING = [
   ["prune of the first twelfth", ["prune", "--older-than", `${Math.floor((days * 11) / 12)}d`, "--yes", "--json"]],
 ]
 
+/** The partitions that a year of use would have left. */
+const PAST_MONTHS = `DO $$ DECLARE
+  months integer := ${Math.ceil(days / 28) + 1};
+  this_month timestamp := date_trunc('month', now() AT TIME ZONE 'UTC');
+  border text;
+BEGIN
+  ALTER TABLE llm_requests DETACH PARTITION llm_requests_first;
+  DROP TABLE llm_requests_first;
+  FOR i IN 0 .. months LOOP
+    border := majordomo_first_id((this_month - make_interval(months => i)) AT TIME ZONE 'UTC');
+    EXECUTE format('CREATE TABLE %I PARTITION OF llm_requests FOR VALUES FROM (%L) TO (%L)',
+      to_char(this_month - make_interval(months => i), '"llm_requests_"YYYY_MM'), border,
+      majordomo_first_id((this_month - make_interval(months => i - 1)) AT TIME ZONE 'UTC'));
+  END LOOP;
+  EXECUTE format('CREATE TABLE llm_requests_first PARTITION OF llm_requests FOR VALUES FROM (MINVALUE) TO (%L)', border);
+END $$`
+
 const directory = mkdtempSync(join(tmpdir(), "majordomo-growth-"))
 const { startPostgres } = await import("../test/support/_postgres-server.ts")
 const server = process.env.DATABASE_URL
@@ -98,6 +115,7 @@ async function prepare() {
   await client.query(
     "INSERT INTO api_keys (key_hash, name) SELECT md5(n::text), 'key ' || n FROM generate_series(0, 49) AS n",
   )
+  await client.query(PAST_MONTHS)
   for (const name of ["User-Id", "Feature"]) run(["metadata", "activate", name, "--json"])
   await client.query(MODELS)
 }
@@ -125,7 +143,7 @@ async function size() {
   const {
     rows: [{ bytes }],
   } = await client.query(`SELECT sum(pg_total_relation_size(c.oid)) AS bytes FROM pg_class c
-    WHERE c.relkind = 'r' AND c.relname ~ '^(llm_|majordomo_)'`)
+    WHERE c.relkind IN ('r', 'p') AND c.relname ~ '^(llm_|majordomo_)'`)
   return `${(Number(bytes) / 1e9).toFixed(2)} GB`
 }
 
