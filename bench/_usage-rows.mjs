@@ -8,7 +8,7 @@ SELECT n, (ARRAY['openai', 'anthropic', 'gemini'])[1 + n % 3] AS provider, 'mode
 FROM generate_series(0, 19) AS n;
 INSERT INTO llm_credential_hashes VALUES (1, repeat('a1b2c3d4', 8)) ON CONFLICT DO NOTHING;
 INSERT INTO llm_cards (id, price, usage, quantities, units)
-SELECT n, replace(jsonb_build_object('lines', lines)::text, '"', chr(39)),
+SELECT n, replace(regexp_replace(jsonb_build_object('lines', lines)::text, '"quantity": "([^"]*)"', '"quantity": \\1', 'g'), '"', chr(39)),
   replace('{"prompt_tokens": %1$s, "completion_tokens": %2$s, "total_tokens": %3$s, "prompt_tokens_details": {"cached_tokens": %4$s}}', '"', chr(39)),
   '{5,4,2}', '{0.00000015,0.00000015,0.0000006}'
 FROM generate_series(0, 19) AS n CROSS JOIN LATERAL (SELECT jsonb_agg(jsonb_build_object('side', side, 'bucket', bucket,

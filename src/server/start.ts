@@ -165,7 +165,6 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const { settings, log, worker } = sized
   let stopping = false
   const isStopping = () => stopping
-
   if (!worker) await checkPorts(settings)
   const { database, firstKey } = await openStorage(sized, scope)
   const notifications = own(await openNotifications({ settings, log, database, isWorker: worker !== undefined }))

@@ -1,4 +1,5 @@
 import { WRITTEN_COLUMNS } from "../../core/row-columns.ts"
+import { createTable } from "../../core/table.ts"
 import type { RunQuery } from "../_database.ts"
 import { toHashId } from "./cards/store.ts"
 
@@ -19,14 +20,14 @@ const orWhole = (whole: string, template: string, amounts: string) =>
   `CASE WHEN card IS NULL THEN ${whole} WHEN known_card IS NULL THEN majordomo_fill(${template}, card_values, ${amounts}) END`
 
 /** The columns that are not stored as the JSON of a row has them. */
-const CARD_COLUMNS: Readonly<Record<string, string>> = {
+const CARD_COLUMNS = createTable({
   price: orWhole("price", "card_price", "card_quantities, card_units"),
   usage: orWhole("usage", "card_usage", "'{}', '{}'"),
   provider_api_key_hash: "CASE WHEN known_hash IS NULL THEN provider_api_key_hash END",
   card: "known_card",
   card_values: "CASE WHEN known_card IS NOT NULL THEN card_values END",
   provider_api_key_hash_id: "known_hash",
-}
+})
 
 const columns = [...new Set([...WRITTEN_COLUMNS.map(([name]) => name), ...Object.keys(CARD_COLUMNS)])]
 const names = columns.join(", ")
