@@ -7755,7 +7755,8 @@ CREATE TABLE llm_archive_days (
   files        jsonb NOT NULL DEFAULT '[]',          -- one object per file: its name, rows, sums, digest and range
   problem      text,                                 -- why the day is not verified
   written_at   timestamptz NOT NULL DEFAULT now(),
-  verified_at  timestamptz
+  verified_at  timestamptz,
+  CONSTRAINT llm_archive_days_are_numbers CHECK (abs(cost) < 'Infinity')
 );
 
 -- The requests that were stored when the archive had already begun with their day. Each is in an extra file of the day,
