@@ -27,7 +27,7 @@ export async function watch(seconds: number, show: () => Promise<unknown>): Prom
   const stop = new AbortController()
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort())
   while (!stop.signal.aborted) {
-    process.exitCode = undefined
+    process.exitCode = 0
     clearBeforeNext()
     await show().catch((error) => {
       const explained = explainSystemError(error)

@@ -8,6 +8,14 @@ import type { StreamCost } from "./stream-cost.ts"
 const MAX_SHORT_BYTES = 4 * 1024
 /** So much is passed on before the tick ends, so that little memory holds it. */
 const MAX_JOINED_BYTES = 16 * 1024
+/** After so many pieces in one tick the provider pauses for a turn of the event loop, because each costs time of its own. */
+const MAX_JOINED_PIECES = 1000
+
+/** What the provider has to wait for. */
+const METER = 1
+const CLIENT = 2
+/** The next turn of the event loop. */
+const TURN = 4
 
 /** The parts of an answer that its bytes pass. */
 interface Parts {
@@ -32,9 +40,11 @@ export class StreamedAnswer {
   private first: Buffer | undefined
   private more: Buffer[] | undefined
   private bytes = 0
+  /** The pieces that have come since other work had its turn. */
+  private pieces = 0
   private isScheduled = false
-  /** The client or the meter is behind, and the provider has to pause. */
-  private isBlocked = false
+  /** What the provider waits for: a sum of `METER`, `CLIENT` and `TURN`. It goes on when there is nothing left. */
+  private waitsFor = 0
 
   /** The head is sent at the end of this tick: together with the first pieces if they arrive in it, else alone. */
   constructor(parts: Parts) {
@@ -44,6 +54,9 @@ export class StreamedAnswer {
 
   /** Returns false if the provider must pause. */
   push(piece: Buffer): boolean {
+    // undici passes on no bytes when it goes on after a pause.
+    if (piece.length === 0) return this.waitsFor === 0
+    if (++this.pieces > MAX_JOINED_PIECES) this.waitForTurn()
     if (this.first === undefined) {
       if (piece.length > MAX_SHORT_BYTES) return this.pass(piece)
       this.first = piece
@@ -52,7 +65,7 @@ export class StreamedAnswer {
     else this.more.push(piece)
     this.bytes += piece.length
     if (this.bytes > MAX_JOINED_BYTES) this.flush()
-    return !this.isBlocked
+    return this.waitsFor === 0
   }
 
   /** Passes on what has arrived, without waiting for the end of the tick. */
@@ -68,7 +81,8 @@ export class StreamedAnswer {
   /** Passes on bytes that the meter, the filter and the capture have had before. Returns false if the provider must pause. */
   write(bytes: Buffer): boolean {
     this.parts.cost?.onPiece(bytes)
-    return this.parts.client.write(bytes, this.resume)
+    if (!this.parts.client.write(bytes, this.onDrained)) this.waitsFor |= CLIENT
+    return this.waitsFor === 0
   }
 
   /** Ends the answer with these bytes, and with its cost if that follows. */
@@ -79,8 +93,15 @@ export class StreamedAnswer {
 
   endTick(): void {
     this.isScheduled = false
+    this.pieces = 0
     if (this.first === undefined) this.parts.client.flushHead()
     else this.flush()
+  }
+
+  private waitForTurn(): void {
+    this.pieces = 0
+    if ((this.waitsFor & TURN) === 0) setImmediate(this.onTurn)
+    this.waitsFor |= TURN
   }
 
   private schedule(): void {
@@ -91,18 +112,21 @@ export class StreamedAnswer {
 
   private pass(bytes: Buffer): boolean {
     const { request, meter, filter } = this.parts
-    const isMetered = meter.push(bytes, this.resume)
+    if (!meter.push(bytes, this.onMetered)) this.waitsFor |= METER
     const visible = filter ? (filter.push(bytes) as Buffer) : bytes
     request.capture?.push(visible)
     request.reservation?.onPiece(bytes.length, meter)
-    if (this.write(visible) && isMetered) return true
-    this.isBlocked = true
-    return false
+    return this.write(visible)
   }
 
-  private readonly resume = (): void => {
-    this.isBlocked = false
-    this.parts.resume()
+  private readonly onMetered = (): void => this.goOn(METER)
+  private readonly onDrained = (): void => this.goOn(CLIENT)
+  private readonly onTurn = (): void => this.goOn(TURN)
+
+  private goOn(reason: number): void {
+    const before = this.waitsFor
+    this.waitsFor &= ~reason
+    if (before !== 0 && this.waitsFor === 0) this.parts.resume()
   }
 }
 

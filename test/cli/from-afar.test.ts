@@ -29,6 +29,8 @@ const DIFFERENT: Readonly<Record<string, string>> = {
     "a vault key is made on the machine of the gateway only, so it is not offered from afar",
   "newer-schema: a newer breaking schema is rejected by pricing/history, in one line, before anything is written":
     "a gateway that runs when the database is upgraded has the history in its memory",
+  "newer-schema: a newer breaking schema is rejected by archive/run, in one line, before anything is written":
+    "a gateway has an archive of its own, so that --to is rejected from afar",
 }
 
 vi.mock("../support/gateway.ts", async (original) => {
