@@ -92,7 +92,7 @@ describe("the queries of docs/archive.md return what the reports of the gateway 
       block,
     ] as const
   })
-  test.each(titled)("%s", async (_, block) => {
+  test.for(titled)("%s", async ([, block], { skip }) => {
     const by = block.marks.get("by")!
     const isS3 = block.marks.get("on") === "s3"
     if (isS3) {
@@ -106,7 +106,7 @@ describe("the queries of docs/archive.md return what the reports of the gateway 
       .replaceAll("https://my-bucket.s3.eu-central-1.amazonaws.com", `${s3.endpoint}/${BUCKET}`)
       .replaceAll("ACCESS_KEY_ID", ACCESS_KEY)
       .replaceAll("SECRET_ACCESS_KEY", SECRET_KEY)
-    if (block.marks.get("run") === "clickhouse" && chdb === undefined) return
+    skip(block.marks.get("run") === "clickhouse" && chdb === undefined, "the package chdb is not installed")
     const found = block.marks.get("run") === "duckdb" ? await askDuckDb(sql) : await askClickHouse(chdb!, sql)
     const lines = found.map((row) => toLine(String(row[by]), row)).sort()
     expect(lines).toEqual(await readReport(by))
