@@ -6,7 +6,7 @@ export const INPUTS = {
   /** The share of requests that are streams, and the pieces of one. */
   streams: 0.3,
   pieces: 100,
-  /** CPU of a gateway, in microseconds: of a JSON request with its row, and of a piece of a stream. */
+  /** CPU of a gateway in microseconds, on the machine of BENCHMARKS.md: of a JSON request with its row, and of a piece of a stream. */
   jsonMicros: 90,
   pieceMicros: 17,
   /** The mean duration of a request, in seconds. */
@@ -19,12 +19,12 @@ export const INPUTS = {
   /** Connections of a gateway to its database (`storage.postgres.max_conns: 5`, and two that listen). */
   connections: 7,
   /** CPU of PostgreSQL for a row with all rollups, in microseconds. */
-  rowMicros: 90,
+  rowMicros: 130,
   /** Rows that one PostgreSQL takes per second from all gateways together, because one batch at a time changes the rollups. */
   rowsPerDatabase: 8_000,
   /** A row in the database with its indexes, and in the archive, in bytes; and how many days rows stay in the database. */
   rowBytes: 450,
-  archiveBytes: 60,
+  archiveBytes: 77,
   daysKept: 30,
   /** USD for an hour of a core with 2 GB, of a core of a managed PostgreSQL with 8 GB, and for a GB-month of disk and of S3. */
   coreHour: 0.04,
