@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { defineBuildConfig } from "unbuild"
+import { type BuildConfig, defineBuildConfig } from "unbuild"
 import { buildDashboard } from "./build/dashboard.ts"
 import { engineLicenses, packEngine } from "./build/engine.ts"
 import { lean } from "./build/lean.ts"
@@ -10,6 +10,14 @@ import { writeTypes } from "./build/types.ts"
 import { ensureSeed } from "./src/embedded/seed/make-seed.ts"
 
 const licenses = collectLicenses("THIRD_PARTY_LICENSES", writeFileSync)
+
+const ROLLUP: NonNullable<BuildConfig["rollup"]> = {
+  emitCJS: false,
+  // The package has no dependencies: everything that it uses of other packages is bundled.
+  inlineDependencies: true,
+  resolve: { exportConditions: ["node"] },
+  esbuild: { target: "node20" },
+}
 
 const main = defineBuildConfig({
   // A worker thread starts from a file, so each kind of thread is an entry.
@@ -27,13 +35,7 @@ const main = defineBuildConfig({
   declaration: false,
   sourcemap: false,
   failOnWarn: false,
-  rollup: {
-    emitCJS: false,
-    // The package has no dependencies: everything that it uses of other packages is bundled.
-    inlineDependencies: true,
-    resolve: { exportConditions: ["node"] },
-    esbuild: { target: "node20" },
-  },
+  rollup: ROLLUP,
   hooks: {
     "rollup:options": (_context, options) => {
       const plugins = Array.isArray(options.plugins) ? options.plugins : [options.plugins]
@@ -63,12 +65,7 @@ const statusLine = defineBuildConfig({
   clean: false,
   declaration: false,
   failOnWarn: false,
-  rollup: {
-    emitCJS: false,
-    inlineDependencies: true,
-    resolve: { exportConditions: ["node"] },
-    esbuild: { target: "node20" },
-  },
+  rollup: ROLLUP,
 })
 
 export default [main, statusLine].flat()

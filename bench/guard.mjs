@@ -3,13 +3,11 @@
 // and at the same rate. Short rounds alternate, and the minimum of each counts, because noise only adds. There are up to five
 // tries. A try counts only if two pass-throughs agree; on a machine where they do not, there is no verdict.
 import "./_typescript.mjs"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { findDatabase, startWholeGateway } from "./_gateway.mjs"
 import { EQUAL_RATE, measureRound } from "./_measure.mjs"
 import { startLoad, startScript } from "./_processes.mjs"
-import { scenarios, wholeAnswer } from "./_scenarios.mjs"
+import { scenarios } from "./_scenarios.mjs"
+import { createScope, startBothEnds } from "./_world.mjs"
 
 /** The goal of `npm run bench` is 1.5. This limit only finds regressions. */
 const LIMIT = 2
@@ -23,22 +21,11 @@ const WARM_UP_REQUESTS = 10_000
 const WARM_UP_MS = 20_000
 const ROUND_MS = 800
 
-const directory = mkdtempSync(join(tmpdir(), "majordomo-guard-"))
-/** @type {(() => unknown)[]} */
-const opened = [() => rmSync(directory, { recursive: true, force: true })]
-/** @template {{ stop(): unknown }} T @param {Promise<T>} starting */
-const own = async (starting) => {
-  const started = await starting
-  opened.push(() => started.stop())
-  return started
-}
+const scope = createScope("guard")
+const { directory, own } = scope
 
 try {
-  const fakeProvider = await own(
-    startScript("./fake-provider.mjs", { args: [JSON.stringify(wholeAnswer)], typescript: true }),
-  )
-  const origin = `http://127.0.0.1:${fakeProvider.port}`
-  const load = await own(Promise.resolve(startLoad()))
+  const { origin, load } = await startBothEnds(scope)
   const startBare = async (/** @type {string} */ name) => {
     return { name, headers: {}, ...(await own(startScript("./pass-through.mjs", { args: [origin] }))) }
   }
@@ -76,7 +63,7 @@ try {
     process.stdout.write("no verdict: the measurements on this machine vary too much\n")
   process.exitCode = passed || verdicts < MIN_VERDICTS ? 0 : 1
 } finally {
-  for (const close of opened.toReversed()) await close()
+  await scope.close()
 }
 
 /** Sends requests until the compiler is done, and returns the last rate per second. @param {import("./_measure.mjs").Proxy} proxy @param {ReturnType<typeof startLoad>} load */

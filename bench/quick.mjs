@@ -4,15 +4,14 @@
 // another build, which is measured beside this one. `--rate` offers so many requests per second to all; without it, each has
 // its own maximum.
 import "./_typescript.mjs"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { findDatabase, startWholeGateway } from "./_gateway.mjs"
 import { measureRound, median } from "./_measure.mjs"
 import { startNginx } from "./_nginx.mjs"
 import { startLoad, startScript } from "./_processes.mjs"
-import { scenarios, wholeAnswer } from "./_scenarios.mjs"
+import { scenarios } from "./_scenarios.mjs"
+import { createScope, startBothEnds } from "./_world.mjs"
 
 const { values } = parseArgs({
   args: process.argv.slice(2),
@@ -28,22 +27,11 @@ const { values } = parseArgs({
 const WARM_UP_MS = 4000
 const rounds = Number(values.rounds)
 const durationMs = Number(values.seconds) * 1000
-const directory = mkdtempSync(join(tmpdir(), "majordomo-quick-"))
-/** @type {(() => unknown)[]} */
-const opened = [() => rmSync(directory, { recursive: true, force: true })]
-/** @template {{ stop(): unknown }} T @param {Promise<T>} starting */
-const own = async (starting) => {
-  const started = await starting
-  opened.push(() => started.stop())
-  return started
-}
+const scope = createScope("quick")
+const { directory, own } = scope
 
 try {
-  const fakeProvider = await own(
-    startScript("./fake-provider.mjs", { args: [JSON.stringify(wholeAnswer)], typescript: true }),
-  )
-  const origin = `http://127.0.0.1:${fakeProvider.port}`
-  const load = await own(Promise.resolve(startLoad()))
+  const { origin, load } = await startBothEnds(scope)
   const bare = { name: "bare", headers: {}, ...(await own(startScript("./pass-through.mjs", { args: [origin] }))) }
   const database = await own(findDatabase())
   const where = { origin, databaseUrl: database.url, directory }
@@ -53,13 +41,13 @@ try {
     gateways.unshift(await own(startWholeGateway({ ...where, name: "base", program })))
   }
   const nginx = await startNginx(origin, directory)
-  if (nginx) opened.push(nginx.stop)
+  if (nginx) await own(nginx)
   const proxies = [bare, ...(nginx ? [nginx] : []), ...gateways]
   for (const scenario of scenarios.filter(({ name }) => name.includes(values.only))) {
     await compare(scenario, proxies, load)
   }
 } finally {
-  for (const close of opened.toReversed()) await close()
+  await scope.close()
 }
 
 /**

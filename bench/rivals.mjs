@@ -3,15 +3,13 @@
 // prints what a request costs each of them and how many of the answered requests have a row. bench/rivals/README.md says
 // what the scripts get and do. DATABASE_URL names a PostgreSQL; without it, one is started.
 import "./_typescript.mjs"
-import { mkdtempSync, rmSync } from "node:fs"
-import { cpus, tmpdir } from "node:os"
-import { resolve } from "node:path"
+import { cpus } from "node:os"
 import { parseArgs } from "node:util"
 import { findDatabase, startWholeGateway } from "./_gateway.mjs"
 import { median } from "./_measure.mjs"
 import { cpuMs, requestsThrough, startLoad, startScript } from "./_processes.mjs"
 import { findRivals, startRival } from "./_rival.mjs"
-import { wholeAnswer } from "./_scenarios.mjs"
+import { createScope, startBothEnds } from "./_world.mjs"
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -41,22 +39,11 @@ const ROWS_MS = 30_000
  * @property {() => unknown} stop
  */
 
-const directory = mkdtempSync(resolve(tmpdir(), "majordomo-rivals-"))
-/** @type {(() => unknown)[]} what to close, in reverse order */
-const opened = [() => rmSync(directory, { recursive: true, force: true })]
-/** @template {{ stop(): unknown }} T @param {T | Promise<T>} starting */
-const own = async (starting) => {
-  const started = await starting
-  opened.push(() => started.stop())
-  return started
-}
+const scope = createScope("rivals")
+const { directory, own } = scope
 
 try {
-  const provider = await own(
-    startScript("./fake-provider.mjs", { args: [JSON.stringify(wholeAnswer)], typescript: true }),
-  )
-  const origin = `http://127.0.0.1:${provider.port}`
-  const load = await own(startLoad())
+  const { origin, load } = await startBothEnds(scope)
   const database = await own(findDatabase())
   const found = []
   for (const open of listProxies(origin, database.url)) {
@@ -78,7 +65,7 @@ try {
   }
   process.stdout.write(values.json ? `${JSON.stringify(result, null, 2)}\n` : `${toMarkdown(found)}\n`)
 } finally {
-  for (const close of opened.toReversed()) await close()
+  await scope.close()
 }
 
 /** @param {string} origin @param {string} databaseUrl @returns {(() => Promise<Proxy>)[]} */

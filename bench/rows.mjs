@@ -13,7 +13,7 @@ const { values } = parseArgs({
   options: { rows: { type: "string", default: "1000000" }, whole: { type: "boolean", default: false } },
 })
 const count = Number(values.rows)
-/** What the ledger sends at once is about 512 KB. */
+/** The ledger sends about 512 KB at once. */
 const BATCH = 350
 /** In MB per million rows. */
 const GOAL_MB = 450

@@ -16,9 +16,8 @@
 // scenarios whose name contains the text. `--long` adds a million requests. DATABASE_URL names a PostgreSQL; without it, one
 // is started.
 import "./_typescript.mjs"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { cpus, tmpdir, totalmem } from "node:os"
-import { join } from "node:path"
+import { writeFileSync } from "node:fs"
+import { cpus, totalmem } from "node:os"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { findDatabase, startWholeGateway } from "./_gateway.mjs"
@@ -28,11 +27,12 @@ import { EQUAL_RATE, measure } from "./_measure.mjs"
 import { measureMemory } from "./_memory.mjs"
 import { startNginx } from "./_nginx.mjs"
 import { startPeer } from "./_peer.mjs"
-import { startLoad, startScript } from "./_processes.mjs"
+import { startScript } from "./_processes.mjs"
 import { toMarkdown, toTable } from "./_report.mjs"
-import { scenarios, wholeAnswer } from "./_scenarios.mjs"
+import { scenarios } from "./_scenarios.mjs"
 import { measureStarting } from "./_starting.mjs"
 import { measureStreams, STREAMS } from "./_streams.mjs"
+import { createScope, startBothEnds } from "./_world.mjs"
 
 /** The benchmarks of other files of this directory. */
 const OTHERS = "dashboard growth guard ingest limits quick reconcile rivals rows usage websockets workers".split(" ")
@@ -56,9 +56,8 @@ const { values } = parseArgs({
 })
 const rounds = Number(values.rounds)
 const durationMs = Number(values.seconds) * 1000
-const directory = mkdtempSync(join(tmpdir(), "majordomo-bench-"))
-/** @type {(() => unknown)[]} what to close, in reverse order */
-const opened = [() => rmSync(directory, { recursive: true, force: true })]
+const scope = createScope("bench")
+const { directory, own } = scope
 const machine = { node: process.version, cpu: cpus()[0]?.model, cpus: cpus().length, memoryBytes: totalmem() }
 /** @type {Record<string, unknown>} */
 const results = { at: new Date().toISOString(), ...machine, rounds, durationMs }
@@ -75,15 +74,11 @@ try {
   writeFileSync(new URL("./results.json", import.meta.url), `${JSON.stringify(results, null, 2)}\n`)
   process.stdout.write(`${(values.markdown ? toMarkdown : toTable)(lines)}\n`)
 } finally {
-  for (const close of opened.toReversed()) await close()
+  await scope.close()
 }
 
 async function bench() {
-  const fakeProvider = await own(
-    startScript("./fake-provider.mjs", { args: [JSON.stringify(wholeAnswer)], typescript: true }),
-  )
-  const origin = `http://127.0.0.1:${fakeProvider.port}`
-  const load = await own(startLoad())
+  const { origin, load } = await startBothEnds(scope)
   const startBare = () => own(startScript("./pass-through.mjs", { args: [origin] }))
   const bare = { name: "bare", headers: {}, ...(await startBare()) }
   const how = { load, durationMs, rounds }
@@ -203,11 +198,4 @@ async function both(title, scenario, proxies, how) {
 /** @param {string} what */
 function say(what) {
   process.stderr.write(`${what}\n`)
-}
-
-/** Registers what was started, so that it is stopped at the end. @template {{ stop(): unknown }} T @param {T | Promise<T>} starting */
-async function own(starting) {
-  const started = await starting
-  opened.push(() => started.stop())
-  return started
 }

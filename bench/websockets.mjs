@@ -6,14 +6,13 @@
 import "./_typescript.mjs"
 import { fork } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, rmSync } from "node:fs"
-import { loadavg, tmpdir } from "node:os"
-import { join } from "node:path"
+import { loadavg } from "node:os"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { findDatabase, startWholeGateway } from "./_gateway.mjs"
 import { cpuMs, rssBytes, startScript } from "./_processes.mjs"
+import { createScope } from "./_world.mjs"
 
 /** The CPU per message, as a ratio to the bare WebSocket pipe. */
 const MAX_RATIO = 1.5
@@ -35,15 +34,8 @@ const { values } = parseArgs({
     sockets: { type: "string", default: "2000" },
   },
 })
-const directory = mkdtempSync(join(tmpdir(), "majordomo-sockets-"))
-/** @type {(() => unknown)[]} */
-const opened = [() => rmSync(directory, { recursive: true, force: true })]
-/** @template {{ stop(): unknown }} T @param {T | Promise<T>} starting */
-const own = async (starting) => {
-  const started = await starting
-  opened.push(() => started.stop())
-  return started
-}
+const scope = createScope("sockets")
+const { directory, own } = scope
 
 try {
   const provider = await own(startScript("./socket-provider.mjs"))
@@ -67,7 +59,7 @@ try {
   )
   process.stdout.write(`load of the machine: ${loadavg()[0]?.toFixed(1)}\n`)
 } finally {
-  for (const close of opened.toReversed()) await close()
+  await scope.close()
 }
 
 /** @typedef {{ name: string, pid: number, port: number, headers: Record<string, string> }} Proxy */

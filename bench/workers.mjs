@@ -4,14 +4,11 @@
 // the cost of the workers themselves, and with as many in all. The rate is a share of the maximum of one process, so that
 // two workers, the provider, the load and the database have room on two cores.
 import "./_typescript.mjs"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { findDatabase, startWholeGateway } from "./_gateway.mjs"
 import { measureRound } from "./_measure.mjs"
-import { startLoad, startScript } from "./_processes.mjs"
-import { scenarios, wholeAnswer } from "./_scenarios.mjs"
+import { scenarios } from "./_scenarios.mjs"
+import { createScope, startBothEnds } from "./_world.mjs"
 
 const { values } = parseArgs({
   options: {
@@ -22,22 +19,11 @@ const { values } = parseArgs({
   },
 })
 const durationMs = Number(values.seconds) * 1000
-const directory = mkdtempSync(join(tmpdir(), "majordomo-workers-"))
-/** @type {(() => unknown)[]} */
-const opened = [() => rmSync(directory, { recursive: true, force: true })]
-/** @template {{ stop(): unknown }} T @param {T | Promise<T>} starting */
-const own = async (starting) => {
-  const started = await starting
-  opened.push(() => started.stop())
-  return started
-}
+const scope = createScope("workers")
+const { directory, own } = scope
 
 try {
-  const provider = await own(
-    startScript("./fake-provider.mjs", { args: [JSON.stringify(wholeAnswer)], typescript: true }),
-  )
-  const origin = `http://127.0.0.1:${provider.port}`
-  const load = await own(startLoad())
+  const { origin, load } = await startBothEnds(scope)
   const database = await own(findDatabase())
   const where = { origin, databaseUrl: database.url, directory }
   const one = await own(startWholeGateway({ ...where, name: "one process" }))
@@ -84,5 +70,5 @@ try {
     process.stdout.write(`${name}: ${cpuUs.toFixed(1)} us of CPU per request, ${(cpuUs / base).toFixed(2)} times\n`)
   }
 } finally {
-  for (const close of opened.toReversed()) await close()
+  await scope.close()
 }

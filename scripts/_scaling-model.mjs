@@ -1,5 +1,5 @@
 /**
- * What one request costs, as measured (BENCHMARKS.md), and what machines cost, as list prices of large clouds in 2026. The
+ * The cost of a request, as measured (BENCHMARKS.md), and the prices of machines, as lists of large clouds in 2026. The
  * model of docs/scaling.md is made from these numbers, so whoever measures others on their own machines changes them here.
  */
 export const INPUTS = {

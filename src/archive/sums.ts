@@ -1,16 +1,7 @@
-import { type ArchiveRow, COST_DIGITS, SUM_NAMES, type SumName, type Sums } from "../core/archive-row.ts"
+import { type ArchiveRow, COST_DIGITS, SUM_NAMES, type SumName, type Sums, TOKEN_NAMES } from "../core/archive-row.ts"
 
 /** Sums as whole numbers: tokens and requests as they are, amounts in units of 10^-12 USD. */
 export type SumUnits = Record<SumName, bigint>
-
-const TOKENS = [
-  "input_tokens",
-  "cached_tokens",
-  "cache_creation_tokens",
-  "cache_creation_1h_tokens",
-  "output_tokens",
-  "reasoning_tokens",
-] as const
 
 const isAmount = (name: SumName) => (name.endsWith("_cost") ? name !== "without_cost" : name === "subscription_value")
 
@@ -22,7 +13,7 @@ export function createSums(): SumUnits {
 export function addRow(sums: SumUnits, row: ArchiveRow): void {
   if (row["outcome"] === "gap") return
   sums.requests++
-  for (const name of TOKENS) sums[name] += BigInt(row[name] as string)
+  for (const name of TOKEN_NAMES) sums[name] += BigInt(row[name] as string)
   if (row["cost_status"] === "unpriced") sums.unpriced++
   const total = row["total_cost"] as string | null
   if (row["billing"] === "subscription") {

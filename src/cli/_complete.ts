@@ -2,7 +2,7 @@ import type { Options } from "./_command.ts"
 import type { CommandEntry, Program } from "./_commands.ts"
 import { WORDS } from "./_help.ts"
 
-/** What may stand at the end of a command line. */
+/** The words that can follow at the end of a command line. */
 export interface Candidates {
   readonly words: readonly (readonly [word: string, text: string])[]
   /** The names of files may stand there too. */

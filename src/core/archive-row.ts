@@ -26,19 +26,18 @@ export function listArchiveColumns({ bodies }: { readonly bodies: boolean }): re
 /** Digits after the point of an amount: `numeric(20,12)`. */
 export const COST_DIGITS = 12
 
-/** Counters of the rollups that the files are compared with: whole numbers. */
-const COUNTS = [
-  "requests",
+/** The tokens of a request, as its columns have them. */
+export const TOKEN_NAMES = [
   "input_tokens",
   "cached_tokens",
   "cache_creation_tokens",
   "cache_creation_1h_tokens",
   "output_tokens",
   "reasoning_tokens",
-  "without_cost",
-  "unpriced",
-  "subscription_requests",
 ] as const
+
+/** Counters of the rollups that the files are compared with: whole numbers. */
+const COUNTS = ["requests", ...TOKEN_NAMES, "without_cost", "unpriced", "subscription_requests"] as const
 /** Those in USD. */
 const AMOUNTS = ["input_cost", "output_cost", "total_cost", "subscription_value"] as const
 

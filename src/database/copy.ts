@@ -88,7 +88,7 @@ async function copyRequests(
     })
     const { batch, count: size, last } = rows[0]!
     if (last === null) return { requests, added }
-    // What a row refers to is stored before it, so the source has it by now.
+    // A card is stored before the rows that refer to it, so the source has it by now.
     if (table === "llm_requests" && !(await cards.copyFor(after, last))) {
       table = "llm_requests_full"
       columns = await listColumns(source, table)

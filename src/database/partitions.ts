@@ -55,7 +55,7 @@ export async function dropPartitions(
   retries: Retries = RETRIES,
 ): Promise<Dropped> {
   let partitions = 0
-  // What a process left that was ended between the two steps.
+  // A process that was ended between the two steps has left such tables.
   let requests = await dropDetached(db)
   for (const name of await findDroppable(db, before)) {
     if (!(await detach(db, name, before, retries))) continue

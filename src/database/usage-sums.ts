@@ -1,6 +1,6 @@
 import type { Database } from "./_database.ts"
 
-/** What the requests of one model cost in the present day and month (UTC). Costs are USD as plain decimals. */
+/** The cost of one model's requests in the present day and month (UTC). Costs are USD as plain decimals. */
 export interface UsageSum {
   readonly provider: string
   /** `(other)`: all models of the provider beyond the limit. */

@@ -6,12 +6,12 @@ import type { StreamCost } from "./stream-cost.ts"
 
 /** A longer piece is passed on by itself, because copying it costs more than a write of its own. */
 const MAX_SHORT_BYTES = 4 * 1024
-/** So much is passed on before the tick ends, so that little memory holds it. */
+/** Joined pieces of this size are passed on before the tick ends, so that they take little memory. */
 const MAX_JOINED_BYTES = 16 * 1024
 /** After so many pieces in one tick the provider pauses for a turn of the event loop, because each costs time of its own. */
 const MAX_JOINED_PIECES = 1000
 
-/** What the provider has to wait for. */
+/** The reasons for which the provider has to wait. */
 const METER = 1
 const CLIENT = 2
 /** The next turn of the event loop. */
@@ -43,7 +43,7 @@ export class StreamedAnswer {
   /** The pieces that have come since other work had its turn. */
   private pieces = 0
   private isScheduled = false
-  /** What the provider waits for: a sum of `METER`, `CLIENT` and `TURN`. It goes on when there is nothing left. */
+  /** The sum of the reasons for which the provider waits: `METER`, `CLIENT` and `TURN`. At 0 it goes on. */
   private waitsFor = 0
 
   /** The head is sent at the end of this tick: together with the first pieces if they arrive in it, else alone. */

@@ -46,7 +46,7 @@ export interface MetricSources {
   limits(): readonly LimitStats[]
   /** Undefined without channels. */
   notifications(): NotificationStats | undefined
-  /** What the database says that was spent. */
+  /** The spending that the database has. */
   usage(): readonly Metric[]
   /** The metrics of OpenTelemetry: of what is exported and received. */
   openTelemetry(): readonly Metric[]

@@ -1,6 +1,5 @@
-import { readlinkSync } from "node:fs"
-import { constants, setPriority } from "node:os"
 import { parentPort, workerData } from "node:worker_threads"
+import { lowerPriority } from "../../kit/low-priority.ts"
 import { openBucket, type S3Settings } from "./client.ts"
 import type { Backoff } from "./failure-state.ts"
 import { type ToUploader, Uploader } from "./uploader.ts"
@@ -11,16 +10,6 @@ export interface UploaderData {
   readonly backoff: Backoff
   /** The longest time of one attempt. */
   readonly attemptMs: number
-}
-
-/** Gives uploads a lower priority than answers, where cores are few. On Linux, each thread has a priority of its own. */
-function lowerPriority(): void {
-  try {
-    const thread = /\/task\/(\d+)$/.exec(readlinkSync("/proc/thread-self"))?.[1]
-    if (thread !== undefined) setPriority(Number(thread), constants.priority.PRIORITY_BELOW_NORMAL)
-  } catch {
-    // Not Linux, or not allowed: uploads work without it.
-  }
 }
 
 // The entry of a thread: it runs when it is loaded.

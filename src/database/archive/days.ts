@@ -135,7 +135,7 @@ export async function saveFiles(
 }
 
 interface Expected {
-  /** What the files of the day must contain; undefined: it is not known any more. */
+  /** The sums that the files of the day must have; undefined: they are not known any more. */
   readonly sums: Sums | undefined
   /** Whether the totals were read while the day is unchanged since it was begun. */
   readonly status: ArchiveStatus

@@ -14,7 +14,7 @@ interface Compared {
   readonly problem: Problem | undefined
   /** Undefined: it is not known. */
   readonly lagMs: number | undefined
-  /** What both have; undefined for a replica that does not answer. */
+  /** The state of both servers; undefined for a replica that does not answer. */
   readonly positions: { readonly primary: Position; readonly replica: Position } | undefined
 }
 

@@ -1,6 +1,6 @@
 import type { Database } from "../_database.ts"
 
-/** What one server of a database has, at one moment. */
+/** The state of one server of a database at one moment. */
 export interface Position {
   /** The end of the write-ahead log that was written (a primary) or replayed (a standby), in bytes since its beginning. */
   readonly wal: bigint

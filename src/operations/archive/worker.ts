@@ -1,19 +1,8 @@
-import { readlinkSync } from "node:fs"
-import { constants, setPriority } from "node:os"
 import { parentPort, workerData } from "node:worker_threads"
 import { openDatabase } from "../../database/open.ts"
+import { lowerPriority } from "../../kit/low-priority.ts"
 import { ArchiveBusy, archive } from "./run.ts"
 import type { ArchiverData, FromArchiver } from "./thread.ts"
-
-/** Gives the archive a lower priority than answers. On Linux, each thread has a priority of its own. */
-function lowerPriority(): void {
-  try {
-    const thread = /\/task\/(\d+)$/.exec(readlinkSync("/proc/thread-self"))?.[1]
-    if (thread !== undefined) setPriority(Number(thread), constants.priority.PRIORITY_BELOW_NORMAL)
-  } catch {
-    // Not Linux, or not allowed: the archive works without it.
-  }
-}
 
 // The entry of a thread: it runs when it is loaded.
 lowerPriority()

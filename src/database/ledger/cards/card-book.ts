@@ -2,7 +2,7 @@ import type { LogRecord } from "../../../core/log-record.ts"
 import { type Card, readValues, type StoredCard, toCard } from "./card.ts"
 import { givesBack } from "./check.ts"
 
-/** What `llm_cards` and `llm_credential_hashes` must have before rows can refer to it. */
+/** Cards and hashes that `llm_cards` and `llm_credential_hashes` must have before rows can refer to them. */
 export interface NewCards {
   readonly cards: readonly StoredCard[]
   readonly hashes: readonly string[]
