@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync } from "node:fs"
+import { cpSync, mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { expect, it, vi } from "vitest"
 import type { LogRecord } from "../../src/core/log-record.ts"
@@ -115,8 +115,12 @@ async function playUntil(db: Database, dieAt: number, play: Play): Promise<Killi
   const machine = { ...newMachine(), dieAt }
   const death = new Promise<never>((_, reject) => {
     machine.onDeath = () => {
-      cpSync(dir, left, { recursive: true })
-      reject(new Killed())
+      try {
+        copyAsLeft(dir, left)
+        reject(new Killed())
+      } catch (error) {
+        reject(error)
+      }
     }
   })
   death.catch(() => {})
@@ -140,6 +144,19 @@ async function playUntil(db: Database, dieAt: number, play: Play): Promise<Killi
     return { life: running?.life ?? { accepted: new Set(), begun: new Set() }, left }
   } finally {
     current.machine = newMachine()
+  }
+}
+
+/** Copies a directory in which a file may be on its way out: an unlink or rename that began before the kill. */
+function copyAsLeft(dir: string, left: string): void {
+  for (;;) {
+    try {
+      cpSync(dir, left, { recursive: true })
+      return
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error
+      rmSync(left, { recursive: true, force: true })
+    }
   }
 }
 
