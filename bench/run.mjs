@@ -7,6 +7,7 @@
 // npm run bench -- rows   measures the disk space of a million rows: see rows.mjs
 // npm run bench -- websockets   measures the CPU of a message and the memory of an open WebSocket: see websockets.mjs
 // npm run bench -- growth   measures how reports and commands slow down as rows are added: see growth.mjs
+// npm run bench -- profile   lists what a request costs, function by function: see profile.mjs
 // npm run bench -- reconcile   measures the comparison of a month with a bill: see reconcile.mjs
 // npm run bench -- ingest   measures how several gateways write into one database: see ingest.mjs
 // npm run bench -- rivals DIR   measures other gateways with the same load: see rivals.mjs
@@ -35,7 +36,8 @@ import { measureStreams, STREAMS } from "./_streams.mjs"
 import { createScope, startBothEnds } from "./_world.mjs"
 
 /** The benchmarks of other files of this directory. */
-const OTHERS = "dashboard growth guard ingest limits quick reconcile rivals rows usage websockets workers".split(" ")
+const OTHERS =
+  "dashboard growth guard ingest limits profile quick reconcile rivals rows usage websockets workers".split(" ")
 
 if (OTHERS.includes(process.argv[2] ?? "")) {
   const [name] = process.argv.splice(2, 1)
