@@ -1,5 +1,5 @@
-// npm run bench -- profile [--seconds 8] [--top 40]
-// Lists what a JSON request costs the gateway and the bare pass-through, function by function: microseconds of CPU per request
+// npm run bench -- profile [--only TEXT] [--seconds 8] [--top 40]
+// Lists what a request or a stream costs the gateway and the bare pass-through, function by function: microseconds of CPU per request
 // by the sampling profiler of V8, which runs only in the measured seconds.
 import "./_typescript.mjs"
 import { existsSync, mkdirSync, readFileSync } from "node:fs"
@@ -14,7 +14,11 @@ import { scenarios } from "./_scenarios.mjs"
 import { createScope, startBothEnds } from "./_world.mjs"
 
 const { values } = parseArgs({
-  options: { seconds: { type: "string", default: "8" }, top: { type: "string", default: "40" } },
+  options: {
+    only: { type: "string", default: "" },
+    seconds: { type: "string", default: "8" },
+    top: { type: "string", default: "40" },
+  },
 })
 const durationMs = Number(values.seconds) * 1000
 /** Until the compiler has done its work. */
@@ -43,8 +47,9 @@ try {
  * @param {ReturnType<typeof import("./_processes.mjs").startLoad>} load
  */
 async function profile(proxy, load) {
-  const [scenario] = scenarios
-  if (scenario === undefined) throw new Error("there is no scenario")
+  const found = scenarios.find(({ name }) => name.includes(values.only))
+  if (found === undefined) throw new Error(`no scenario has "${values.only}" in its name`)
+  const scenario = { ...found, pieces: 1 }
   await measureRound(scenario, proxy, { load, durationMs: WARM_UP_MS })
   process.kill(proxy.pid, "SIGUSR2")
   const { requests, cpuUs } = await measureRound(scenario, proxy, { load, durationMs })
