@@ -31,11 +31,3 @@ export const IS_SUBSCRIBED = "(r.billing IS NOT DISTINCT FROM 'subscription')"
 /** The cost of requests that their providers bill, and the API value of the others. Both are 0 if no cost is known. */
 export const BILL = `coalesce(sum(r.total_cost) FILTER (WHERE NOT ${IS_SUBSCRIBED}), 0)`
 export const SUBSCRIPTION_VALUE = `coalesce(sum(r.total_cost) FILTER (WHERE ${IS_SUBSCRIBED}), 0)`
-
-/**
- * Returns the table `r` of requests with their whole certificates, for a statement that reads one several times. A condition
- * on the certificate belongs outside. OFFSET 0 keeps a certificate from being put together anew each time.
- */
-export function toWholeRows(where: string): string {
-  return `(SELECT * FROM llm_requests_full r WHERE ${where} OFFSET 0) r`
-}

@@ -1,5 +1,6 @@
 import { formatDecimal, multiply, parseDecimal } from "../core/decimal.ts"
-import { createStatement, IS_SUBSCRIBED, type Statement, toWholeRows } from "./_sql.ts"
+import { createStatement, IS_SUBSCRIBED, type Statement } from "./_sql.ts"
+import { CAN_BE_ADDED, toCardSums, WHOLE_PRICE } from "./card-sums.ts"
 import type { Value } from "./dimensions.ts"
 import { toCondition } from "./filters.ts"
 import { multiplied } from "./recorded.ts"
@@ -32,20 +33,25 @@ type Question = Pick<UsageQuestion, "by" | "period" | "filters">
 const IS_EXPLAINED =
   "(r.price ->> 'reported' IS NULL OR (r.price ->> 'reported')::numeric = (r.price ->> 'computed')::numeric)"
 
+/** Whether the lines of a certificate explain its cost cannot be said of a sum, if a provider reported a figure. */
+const MAY_BE_UNEXPLAINED = `r.card IN (SELECT id FROM llm_cards WHERE price LIKE '%reported%')`
+
 /**
  * Builds the statement that adds up the lines of the price certificates of billed requests. The values of a group are one
  * text, for the reason that `askRecorded` names.
  */
 export function askCharges({ by, period, filters }: Question): Statement {
   return createStatement((bind) => {
-    const names = by.map((_, i) => `r.d${i}`)
-    const groups = by.map((dimension, i) => `${dimension.sql(ROWS, bind, period.tz)} AS d${i}`)
-    const where = toCondition({ filters, span: period }, bind)
+    const values = `jsonb_build_array(${by.map((dimension) => dimension.sql(ROWS, bind, period.tz))})::text`
+    const billed = `${toCondition({ filters, span: period }, bind)} AND NOT ${IS_SUBSCRIBED} AND r.total_cost IS NOT NULL`
+    const whole = `SELECT r.of, r.price FROM (SELECT ${values} AS of, ${WHOLE_PRICE} AS price
+      FROM llm_requests r WHERE ${billed} AND NOT (${CAN_BE_ADDED} AND NOT ${MAY_BE_UNEXPLAINED}) OFFSET 0) r WHERE ${IS_EXPLAINED}`
+    const sums = `SELECT r.of, r.price FROM (${toCardSums({ of: values }, `${billed} AND NOT ${MAY_BE_UNEXPLAINED}`)}) r`
     return `SELECT of, sum(quantity)::text AS quantity, sum(amount)::text AS amount FROM (
-  SELECT jsonb_build_array(${names}, l.bucket, l.kind, l.model, l.rate, r.tier, r.factors)::text AS of, l.quantity, l.amount
-  FROM (SELECT ${groups}, r.price ->> 'tier' AS tier, r.price -> 'factors' AS factors, r.price -> 'lines' AS lines
-    FROM ${toWholeRows(`${where} AND NOT ${IS_SUBSCRIBED} AND r.total_cost IS NOT NULL`)} WHERE ${IS_EXPLAINED}) r
-  CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS l (bucket text, kind text, model text, rate text, quantity numeric, amount numeric)
+  SELECT (r.of::jsonb || jsonb_build_array(l.bucket, l.kind, l.model, l.rate, r.price -> 'tier', r.price -> 'factors'))::text AS of,
+    l.quantity, l.amount
+  FROM (${whole} UNION ALL ${sums}) r
+  CROSS JOIN LATERAL jsonb_to_recordset(r.price -> 'lines') AS l (bucket text, kind text, model text, rate text, quantity numeric, amount numeric)
 ) c GROUP BY of ORDER BY of`
   })
 }

@@ -7,6 +7,7 @@ import type {
   RecordedSide,
 } from "../core/reconciliation.ts"
 import { createStatement, IS_SUBSCRIBED, type Statement, TIME } from "./_sql.ts"
+import { CAN_BE_ADDED, toCardSums, WHOLE_PRICE } from "./card-sums.ts"
 import { isToken, KIND, KIND_OF_PRICED, PLAIN_BUCKETS, toBucket } from "./recorded-kinds.ts"
 
 export interface RecordedQuestion {
@@ -62,43 +63,26 @@ const PLAIN = Object.entries(PLAIN_BUCKETS).map(([name, { sql }]) => `${sql} AS 
 
 const IS_FREE = "r.cost_status = 'free' AND r.usage_source = 'none' AND r.status_code < 500"
 
-/** The most values of a card that are added up. Certificates with more are put together request by request. */
-const MAX_VALUES = 12
-const CAN_BE_ADDED = `(r.card IS NOT NULL AND cardinality(string_to_array(r.card_values, ',')) <= ${MAX_VALUES})`
-
 /** Returns the requests that store their certificates themselves. OFFSET 0: each certificate is put together once. */
 function toWhole(where: string): string {
-  const price = `CASE WHEN r.card IS NULL THEN r.price
-    ELSE (SELECT f.price FROM llm_requests_full f WHERE f.id = r.id) END`
   const columns =
     "id, provider_api_key_alias, model, created_at, requested_at, total_cost, cost_status, usage_source, source, outcome, status_code"
   const tokens = "input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens"
   return `SELECT ${toText([...OUTCOME, ...FACTORS, ...ORIGIN])} AS of, r.price -> 'lines' AS lines, 1::numeric AS requests, r.total_cost,
     ${PLAIN}
-  FROM (SELECT ${columns}, ${tokens}, provider_api_key_hash, provider_api_key_hash_id, ${price} AS price
+  FROM (SELECT ${columns}, ${tokens}, provider_api_key_hash, provider_api_key_hash_id, ${WHOLE_PRICE} AS price
     FROM llm_requests r WHERE ${where} AND NOT ${CAN_BE_ADDED} OFFSET 0) r
   WHERE NOT (${IS_FREE} AND ${KIND} <> 'pending')`
 }
 
-/**
- * Returns one certificate for all requests of a group that share a card: with their quantities and amounts added up. Each
- * gap of a card is a quantity, an amount, or a quantity that is multiplied by a price, so the sum of the values fills it
- * with the sum of all certificates.
- */
+/** Returns the other requests, added up by card. */
 function toSums(where: string): string {
-  const sums = Array.from({ length: MAX_VALUES }, (_, i) => `sum(r.v[${i + 1}])`)
   // A request with a card has lines, so its kind does not depend on the rest of its certificate.
   const outcome = OUTCOME.map((each) => (each === KIND ? KIND_OF_PRICED : each))
-  const added = `SELECT r.outcome, r.origin, r.card, count(*) AS requests, sum(r.total_cost) AS total_cost,
-      array_to_string(ARRAY[${sums}], ',') AS sums
-    FROM (SELECT ${toText(outcome)} AS outcome, ${toText(ORIGIN)} AS origin, r.card, r.total_cost,
-        string_to_array(r.card_values, ',')::numeric[] AS v
-      FROM llm_requests r WHERE ${where} AND ${CAN_BE_ADDED} AND NOT (${IS_FREE}) OFFSET 0) r
-    GROUP BY r.outcome, r.origin, r.card`
+  const sums = toCardSums({ outcome: toText(outcome), origin: toText(ORIGIN) }, `${where} AND NOT (${IS_FREE})`)
   return `SELECT ${toText(["r.outcome", ...FACTORS, "r.origin"])}, r.price -> 'lines', r.requests, r.total_cost,
     ${PLAIN.map(() => "NULL::bigint")}
-  FROM (SELECT g.*, majordomo_fill(c.price, g.sums, c.quantities, c.units) AS price
-    FROM (${added}) g LEFT JOIN llm_cards c ON c.id = g.card OFFSET 0) r`
+  FROM (${sums}) r`
 }
 
 type Row = Readonly<Record<string, unknown>>
