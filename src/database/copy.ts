@@ -1,6 +1,7 @@
 import { CommandError } from "../core/errors.ts"
 import type { Database } from "./_database.ts"
 import { copyAudit, copyPriceOverrides, copyTokens } from "./copy/access.ts"
+import { copyArchive } from "./copy/archive.ts"
 import { createCardCopy } from "./copy/cards.ts"
 import { copyJobs } from "./copy/jobs.ts"
 import { copyKeys, copyMetadataNames, copyProviderKeys, raiseCounters, readJournalMarks } from "./copy/keys.ts"
@@ -30,8 +31,8 @@ const ROWS_AT_ONCE = 250
 
 /**
  * Copies keys, provider keys, admin tokens, requests, jobs, metadata names, repricings, the history of prices, the prices
- * that were set, the comparisons with bills, the notifications, the audit log, the limits and the totals of pruned days into another database,
- * after migrating both. Rows keep their ids, so the copy can be repeated, also after an interruption and while both databases
+ * that were set, the comparisons with bills, the notifications, the audit log, the limits, the totals of pruned days and the
+ * state of the archive into another database, after migrating both. Rows keep their ids, so the copy can be repeated, also after an interruption and while both databases
  * are in use: rows that are there already stay and count once. The target's own triggers make its rollups.
  */
 export async function copyDatabase(
@@ -63,6 +64,7 @@ export async function copyDatabase(
   await copyAudit(source, target)
   const sumsLeftOut = await copyPrunedRollups(source, target)
   await copyLimits(source, target, sumsLeftOut === undefined)
+  await copyArchive(source, target)
   await copyMarks(target)
   return { keys, ...rows, repricings, sumsLeftOut }
 }

@@ -42,6 +42,9 @@ const TABLES = [
   "(SELECT source, provider, model, valid_from, seen_at, prices FROM llm_price_history) AS h ORDER BY model, valid_from",
 ]
 
+const DAYS = "llm_archive_days ORDER BY day"
+const LATE = "llm_archive_late ORDER BY id"
+
 const PROVIDER_KEY = {
   id: "0190e2a0-0000-7000-8000-000000000001",
   provider: "openai",
@@ -168,6 +171,38 @@ describe("migrate --to copies the embedded database into a PostgreSQL", () => {
       target,
       TABLES.filter((table) => !/^llm_requests|^llm_request_repricings/.test(table)),
     )
+  })
+
+  test("the target goes on with the archive, but for days of which it has other requests", async () => {
+    const days = await source.query<{ day: string }>(`INSERT INTO llm_archive_days (day, status, place, rows)
+      SELECT (created_at AT TIME ZONE 'UTC')::date AS day, 'verified', 's3://archive', count(*) FROM llm_requests
+      GROUP BY 1 ORDER BY 1 LIMIT 3 RETURNING day::text`)
+    const [first, second] = days.rows.map(({ day }) => day)
+    await source.query({
+      text: `INSERT INTO llm_archive_late (id, day) SELECT id, $1 FROM llm_requests
+        WHERE (created_at AT TIME ZONE 'UTC')::date = $1 LIMIT 2`,
+      values: [first],
+    })
+    const { url } = await createTestDatabase()
+    const fresh = await openDatabase(postgresAt(url), { role: "command", log: () => {} })
+    try {
+      await copyDatabase(source, fresh)
+      expect(await read(fresh, DAYS)).toEqual(await read(source, DAYS))
+      await fresh.query({
+        text: `UPDATE llm_requests SET created_at = created_at + interval '1 day' WHERE id =
+          (SELECT id FROM llm_requests WHERE (created_at AT TIME ZONE 'UTC')::date = $1 LIMIT 1)`,
+        values: [second],
+      })
+      const [, changed, added] = await read(fresh, DAYS)
+      await copyDatabase(source, fresh)
+      expect(await read(fresh, DAYS)).toEqual([(await read(source, DAYS))[0], changed, added])
+      expect(changed).toContain('"status": "changed"')
+      expect(await read(fresh, LATE)).toEqual(expect.arrayContaining([...(await read(source, LATE))]))
+      const id = "SELECT archive_id FROM majordomo_schema"
+      expect((await fresh.query(id)).rows).toEqual((await source.query(id)).rows)
+    } finally {
+      await fresh.close()
+    }
   })
 
   async function expectEqual(other: Database = target, tables: readonly string[] = TABLES): Promise<void> {
