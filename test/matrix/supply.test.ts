@@ -110,6 +110,7 @@ describe("the workflows", () => {
       "npm test",
       "node scripts/sbom.mjs sbom.cdx.json",
       "repository.url=git+$GITHUB_SERVER_URL",
+      "node scripts/package-readme.mjs",
       "npm publish",
     ]
     const places = steps.map((step) => release.indexOf(step))
