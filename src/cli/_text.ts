@@ -26,9 +26,10 @@ export function escapeUnprintable(json: string): string {
   )
 }
 
-/** Returns a whole number with separators: 1234567 -> "1,234,567". */
-export function withThousands(whole: string | number | bigint): string {
-  return String(whole).replace(/\B(?=(\d{3})+(?!\d))/g, ",")
+/** Returns a number with separators: 1234567 -> "1,234,567", and "1234.56789" -> "1,234.56789". */
+export function withThousands(number: string | number | bigint): string {
+  const [whole, ...fraction] = String(number).split(".")
+  return [whole!.replace(/\B(?=(\d{3})+(?!\d))/g, ","), ...fraction].join(".")
 }
 
 /** Returns a time as tables show it: `2026-11-21 09:30:05` in a time zone. */

@@ -3,7 +3,7 @@ import { toCsv } from "../../src/cli/_csv.ts"
 import { toDollars } from "../../src/cli/_money.ts"
 import type { Screen } from "../../src/cli/_print.ts"
 import { displayWidth } from "../../src/cli/_table.ts"
-import { toPrintableJson } from "../../src/cli/_text.ts"
+import { toPrintableJson, withThousands } from "../../src/cli/_text.ts"
 import { renderBreakdown } from "../../src/cli/usage/_breakdown.ts"
 import { toDimensionFields } from "../../src/operations/usage/json.ts"
 import { findDimension, type Measures, type UsageAnswer, type UsageRow } from "../../src/reports/index.ts"
@@ -219,4 +219,14 @@ describe("CSV", () => {
   test("numbers and money are unchanged, and null is an empty cell", () => {
     expect(toCsv(["a", "b", "c"], [["-0.5", "0.00108", null]])).toBe("a,b,c\n-0.5,0.00108,\n")
   })
+})
+
+test("a number has separators before its point only", () => {
+  expect(["1234567", 1000n, "0.00000315", "1234.56789", -1234].map(withThousands)).toEqual([
+    "1,234,567",
+    "1,000",
+    "0.00000315",
+    "1,234.56789",
+    "-1,234",
+  ])
 })
