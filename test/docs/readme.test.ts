@@ -43,7 +43,7 @@ describe("the first commands of the README print what it shows", () => {
   })
 })
 
-describe("the snippets and commands of the README work", () => {
+describe("the snippets and commands of the README, and of the pages that it was divided into, work", () => {
   let provider: BillingProvider
   let installation: Installation
   let gateway: RunningGateway
@@ -67,6 +67,7 @@ describe("the snippets and commands of the README work", () => {
       MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: provider.origin,
       MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: provider.origin,
       MAJORDOMO_PRICING_REMOTE_URL: "",
+      MAJORDOMO_LOGGING_BODY_STORAGE: "postgres",
       MAJORDOMO_RECONCILE_DAILY: "false",
       MAJORDOMO_RECONCILE_OPENAI_BASE_URL: provider.origin,
       OPENAI_ADMIN_KEY: ADMIN_KEYS.openai,
@@ -115,6 +116,21 @@ describe("the snippets and commands of the README work", () => {
     // The database is PostgreSQL here, of which the gateway makes no backups.
     if (text.includes(" backup ")) await expect(execute(line, settings)).rejects.toThrow("pg_dump")
     else expect(await execute(line, settings)).not.toBe("")
+  })
+
+  test("the commands of docs/bodies.md print what was stored", async () => {
+    const [block] = readBlocks("bodies.md").filter(({ language, marks }) => language === "sh" && marks.has("run"))
+    const { rows } = await client.query("SELECT id FROM llm_requests LIMIT 1")
+    const text = `${block!.text.replace("request ID", `request ${rows[0].id}`)}\ncat training.jsonl`
+    const output = await execute({ ...block!, text }, settings)
+    expect(output).toContain('"content":"hi"')
+    expect(output).toContain('"content":"Say hello"')
+  })
+
+  test("the query of docs/commands.md gives the sum of the day", async () => {
+    const [block] = readBlocks("commands.md").filter(({ language }) => language === "sql")
+    const [day] = (await client.query(block!.text)).rows
+    expect(Number(day.cost)).toBeGreaterThan(0)
   })
 
   test("there are ten commands, the first of which is usage", () => {
