@@ -64,7 +64,7 @@ describe("the roles of deploy/postgres-roles.sql", () => {
     expect(await installation.run(["migrate"], { DATABASE_URL: owner() })).toMatchObject({ code: 0 })
     const running = await installation.serve()
     // A container's log must not have the first key.
-    await expect.poll(() => running.stderr).toContain("there is no API key yet")
+    await expect.poll(() => running.stderr).toContain("majordomo-gateway keys create --name NAME creates one")
     expect(running.stdout + running.stderr).not.toContain("mdm_sk_")
     const { key, id } = (await installation.runJson(["keys", "create", "--name", "One"])) as { key: string; id: string }
     const headers = { "X-Majordomo-Key": key, "X-Majordomo-User-Id": "1", "Content-Type": "application/json" }

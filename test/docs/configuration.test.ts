@@ -9,12 +9,14 @@ describe("every settings file on the pages is read without a warning and changes
   const dir = mkdtempSync(join(tmpdir(), "majordomo-docs-"))
   afterAll(() => rmSync(dir, { recursive: true }))
   const blocks = [
-    "configuration.md",
     "clouds.md",
+    "configuration.md",
+    "dashboard.md",
     "deployment.md",
     "limits.md",
     "migrating.md",
     "notifications.md",
+    "upgrade.md",
   ].flatMap((page) => readBlocks(page).filter(({ language, marks }) => language === "yaml" && marks.has("run")))
   test.each(blocks.map((block) => [`${block.page}:${block.line}`, block] as const))(
     "%s",
