@@ -55,6 +55,20 @@ async function loadCommand(args: readonly string[]) {
   return { command, rest: args.slice(count), title: args.slice(0, count).join(" ") }
 }
 
+test("docs/troubleshooting.md has each error code of the gateway, with its status", () => {
+  const source = readFileSync(new URL("../../src/core/errors.ts", import.meta.url), "utf8")
+  const codes = [...source.matchAll(/^ {2}(\w+): (\d{3}),$/gm)].map(([, code, status]) => `${status} ${code}`)
+  const rows = readFileSync(join(DOCS, "troubleshooting.md"), "utf8").matchAll(/^\| (\d{3}) `(\w+)` \|/gm)
+  expect([...rows].map(([, status, code]) => `${status} ${code}`).sort()).toEqual(codes.sort())
+})
+
+test("docs/dashboard.md has each page of the navigation", () => {
+  const source = readFileSync(new URL("../../src/dashboard/views/index.ts", import.meta.url), "utf8")
+  const titles = [...source.matchAll(/title: "([^"]+)", group:/g)].map(([, title]) => title)
+  const rows = readFileSync(join(DOCS, "dashboard.md"), "utf8").matchAll(/^\| ([A-Z][a-z ]+) \|/gm)
+  expect([...rows].map(([, title]) => title).sort()).toEqual(titles.sort())
+})
+
 test("a line is split as a shell does it", () => {
   const text = `A=1 npx majordomo usage --by 'a b' --where "x=$(date +%F)" \\\n  --json | jq .x > out # note\nls`
   expect(splitCommands(text).filter(({ length }) => length > 0)).toEqual([
