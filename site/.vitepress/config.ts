@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync } from "node:fs"
+import { cpSync, mkdirSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Plugin } from "vite"
@@ -12,8 +12,11 @@ type Token = Parameters<
 
 /** Tests build other pages with it. */
 const DOCS = process.env["DOCS_DIRECTORY"] ?? fileURLToPath(new URL("../../docs", import.meta.url))
-/** The address of the repository without a slash at its end. Without it, links to other files of the repository are plain text. */
-const REPOSITORY = process.env["DOCS_REPOSITORY"]
+/**
+ * The address of the repository without a slash at its end, by default that of the package. Without one, links to other files
+ * of the repository are plain text.
+ */
+const REPOSITORY = process.env["DOCS_REPOSITORY"] ?? readRepository()
 
 const files = new Set<string>()
 
@@ -66,6 +69,12 @@ function resolveFromHere(): Plugin {
       })
     },
   }
+}
+
+function readRepository(): string | undefined {
+  const file = fileURLToPath(new URL("../../package.json", import.meta.url))
+  const { repository } = JSON.parse(readFileSync(file, "utf8")) as { repository?: { url?: string } }
+  return repository?.url?.replace(/^git\+/, "").replace(/\.git$/, "")
 }
 
 function toItem({ text, file, pages }: Entry): object {
