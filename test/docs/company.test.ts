@@ -111,6 +111,8 @@ describe("docs/company.md, docs/backup.md and docs/upgrade.md lead to two gatewa
   test("the owner creates the schema, and two gateways start with the settings of the page", async () => {
     const local = settings.text
       .replace("https://sso.example.com", identity.issuer)
+      // The claim that the provider of the tests has.
+      .replace("role_claim: majordomo_role", "role_claim: groups")
       .replace("host: 0.0.0.0", "host: 127.0.0.1")
       .replace(/^ {2}url: .*\n/m, "")
       .replace("/srv/majordomo-archive", join(desk.home, "archive"))
@@ -144,7 +146,7 @@ describe("docs/company.md, docs/backup.md and docs/upgrade.md lead to two gatewa
     identity.register(`${origin}/api/v1/oidc/callback`)
     for (const [claims, role] of [
       [{ sub: "ada" }, "viewer"],
-      [{ sub: "bob", preferred_username: "bob", groups: [] }, "viewer"],
+      [{ sub: "bob", preferred_username: "bob", groups: ["staff", "admin"] }, "admin"],
     ] as const) {
       identity.signInAs({ ...claims, email: `${claims.sub}@example.com`, email_verified: true })
       const browser = createCookieBrowser()
