@@ -1,11 +1,11 @@
-import { readdirSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 
 /** A page in the navigation. `file` is relative to `docs/`. */
 export interface Entry {
   readonly text: string
   readonly file: string
-  /** The other pages of its folder, if the page is the README of one. */
+  /** The pages of its folder: that of a README, or `NAME/` for `NAME.md`. */
   readonly pages: readonly Entry[]
 }
 
@@ -16,7 +16,7 @@ export interface Section {
 
 /**
  * Reads the navigation from `docs/index.md`: each second-level heading is a section, and each item of its list that begins
- * with a link is a page. The pages of a folder follow its README by their titles.
+ * with a link is a page. The pages of its folder follow it by their titles.
  *
  * @param docs the absolute path of `docs/`
  */
@@ -27,12 +27,13 @@ export function readNavigation(docs: string): readonly Section[] {
     entries: [...section.matchAll(/^\* \[([^\]]+)\]\(([^)#]+\.md)\)/gm)].map(([, text, file]) => ({
       text: text!,
       file: file!,
-      pages: file!.endsWith("/README.md") ? readFolder(docs, dirname(file!)) : [],
+      pages: readFolder(docs, file!.endsWith("/README.md") ? dirname(file!) : file!.replace(/\.md$/, "")),
     })),
   }))
 }
 
 function readFolder(docs: string, folder: string): Entry[] {
+  if (!existsSync(join(docs, folder))) return []
   return readdirSync(join(docs, folder))
     .filter((name) => name.endsWith(".md") && name !== "README.md")
     .map((name) => ({ text: readTitle(join(docs, folder, name)), file: `${folder}/${name}`, pages: [] }))
