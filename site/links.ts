@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from "node:fs"
-import { dirname, relative, resolve, sep } from "node:path"
+import { existsSync, readFileSync, statSync } from "node:fs"
+import { dirname, join, relative, resolve, sep } from "node:path"
 
 /** Where a link of a page leads. */
 export type Target =
@@ -30,6 +30,12 @@ export function findTarget(href: string, page: string, docs: string): Target {
     throw new Error(`${page}: the link ${href} leads to no heading`)
   if (!`${file}${sep}`.startsWith(`${docs}${sep}`))
     return { kind: "repository", path: toUrl(relative(dirname(docs), file)) }
+  if (statSync(file).isDirectory()) {
+    // The repository shows the README of a folder, and the site its page.
+    if (!existsSync(join(file, "README.md")))
+      throw new Error(`${page}: the link ${href} leads to a folder without a page`)
+    return { kind: "page", href: `${href.replace(/\/$/, "")}/index.md` }
+  }
   if (!isPage) return { kind: "file", path: toUrl(relative(docs, file)) }
   // The repository shows README.md as the page of its folder; for the generator it is index.md.
   return { kind: "page", href: href.replace(/(^|\/)README\.md/, "$1index.md") }

@@ -52,6 +52,12 @@ describe("the pages of docs/", () => {
     expect([...listed, "index.md"].sort()).toEqual(pages)
   })
 
+  test("may link to a folder that has a page", () => {
+    const page = join(DOCS, "index.md")
+    expect(findTarget("integrations/", page, DOCS)).toEqual({ kind: "page", href: "integrations/index.md" })
+    expect(() => findTarget("grafana", page, DOCS)).toThrow("leads to a folder without a page")
+  })
+
   test("have the same anchors in the repository and on the site", () => {
     expect(toAnchor("What is *guaranteed*?")).toBe("what-is-guaranteed")
     expect(toAnchor("`serve` & its options")).toBe("serve--its-options")
