@@ -111,6 +111,22 @@ const COMMANDS: CommandTable = {
       fix: { summary: "set the prices that the bill implies", load: () => import("./cli/reconcile/fix.ts") },
     },
   },
+  import: {
+    summary: "requests that other products have recorded",
+    commands: {
+      litellm: { summary: "spend logs of LiteLLM", load: () => import("./cli/import/litellm.ts") },
+      "litellm-config": {
+        summary: "translate a config.yaml of LiteLLM into settings",
+        load: () => import("./cli/import/litellm-config.ts"),
+      },
+      helicone: { summary: "requests of Helicone", load: () => import("./cli/import/helicone.ts") },
+      langfuse: { summary: "generations of Langfuse", load: () => import("./cli/import/langfuse.ts") },
+      openrouter: { summary: "generations of OpenRouter", load: () => import("./cli/import/openrouter.ts") },
+      go: { summary: "requests of the Go gateway", load: () => import("./cli/import/go.ts") },
+      list: { summary: "all imports", load: () => import("./cli/import/list.ts") },
+      undo: { summary: "remove the requests of an import", load: () => import("./cli/import/undo.ts") },
+    },
+  },
   notify: {
     summary: "notifications: channels, and what was sent",
     commands: {

@@ -12,8 +12,8 @@ export interface Filters {
   readonly status?: string | undefined
   /** Who pays: the provider's bill for tokens, or a subscription. */
   readonly billing?: "api" | "subscription" | undefined
-  /** Who knows of the request: a gateway relayed it, or the client reported it by telemetry. */
-  readonly source?: "gateway" | "telemetry" | undefined
+  /** Who knows of the request: a gateway relayed it, the client reported it by telemetry, or another product recorded it. */
+  readonly source?: "gateway" | "telemetry" | "import" | undefined
   /** The id of a run: of a trace, or of a session. Only rows know it, so that a report by rollups must not have it. */
   readonly trace?: string | undefined
   /** The value of each metadata name, with names as they are stored. */

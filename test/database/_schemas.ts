@@ -66,6 +66,9 @@ const DROP_BILLING =
 
 /** Makes a database of this version look as if it was made before versions existed. */
 export const FORGET_VERSIONS = `
+  DROP VIEW llm_requests_compat, api_keys_compat, llm_requests_metadata_keys_compat;
+  DROP FUNCTION majordomo_amount;
+  DROP TABLE llm_imports;
   DROP VIEW llm_requests_full;
   DROP TABLE llm_cards, llm_credential_hashes;
   DROP FUNCTION majordomo_fill;

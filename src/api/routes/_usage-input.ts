@@ -13,7 +13,12 @@ export const FILTERS = {
   key: z.string().optional().describe("only this API key, by its id or its name"),
   status: z.string().optional().describe("only error, success, a status code, or 4*"),
   billing: z.string().optional().describe("only api or subscription: who pays for the tokens"),
-  source: z.string().optional().describe("only gateway or telemetry: relayed requests, or those that clients reported"),
+  source: z
+    .string()
+    .optional()
+    .describe(
+      "only gateway, telemetry or import: relayed requests, or those that clients reported or that were imported",
+    ),
   where: z.array(z.string()).default([]).describe("only this metadata, such as User-Id=42; may be repeated"),
 }
 

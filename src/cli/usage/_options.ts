@@ -27,7 +27,7 @@ export const FILTER_OPTIONS = {
   source: {
     type: "string",
     valueHint: "WHO",
-    description: "only gateway (relayed) or telemetry (reported by clients)",
+    description: "only gateway (relayed), telemetry (reported by clients) or import",
   },
   where: {
     type: "string",
