@@ -53,7 +53,7 @@ export function makeNewerScript(sql: string, { isBreaking = false } = {}): Schem
 /** The schema.sql of the program whose newest version was `version`. */
 export function makeOlderScript(version: number): SchemaScript {
   const read = (name: string) => readFileSync(`migrations/before/${name}.sql`, "utf8")
-  const before = { go: read("go"), unversioned: read("unversioned"), rollups: read("rollups") }
+  const before = { go: read("go"), goRows: read("go-rows"), unversioned: read("unversioned"), rollups: read("rollups") }
   const migrations = readMigrations("migrations").filter((migration) => migration.version <= version)
   return toSchemaScript(assembleScript(migrations, before))
 }

@@ -13,7 +13,8 @@ describe("every settings file on the pages is read without a warning and changes
     "clouds.md",
     "deployment.md",
     "limits.md",
-    "migrating.md",
+    "migrating/litellm.md",
+    "migrating/openrouter.md",
     "notifications.md",
   ].flatMap((page) => readBlocks(page).filter(({ language, marks }) => language === "yaml" && marks.has("run")))
   test.each(blocks.map((block) => [`${block.page}:${block.line}`, block] as const))(
