@@ -82,6 +82,21 @@ export async function readPrunedBefore(db: Pick<Database, "query">): Promise<num
   return rows[0]?.before?.getTime()
 }
 
+/** Adds up the imported requests of a provider that ended from one UTC day to before another. USD as a plain decimal. */
+export async function sumImported(
+  db: Pick<Database, "query">,
+  { provider, since, until }: { readonly provider: string; readonly since: string; readonly until: string },
+): Promise<{ readonly requests: number; readonly cost: string }> {
+  const { rows } = await db.query<{ requests: number; cost: string }>({
+    text: `SELECT count(*)::int AS requests, coalesce(trim_scale(sum(total_cost)), 0)::text AS cost FROM llm_requests
+      WHERE provider = $1 AND source = 'import' AND created_at >= $2::date::timestamp AT TIME ZONE 'UTC'
+        AND created_at < $3::date::timestamp AT TIME ZONE 'UTC'`,
+    values: [provider, since, until],
+    timeoutMs: BATCH_TIMEOUT_MS,
+  })
+  return rows[0]!
+}
+
 export async function finishImport(db: Pick<Database, "query">, id: string): Promise<void> {
   await db.query({ text: "UPDATE llm_imports SET finished_at = now() WHERE id = $1", values: [id] })
 }

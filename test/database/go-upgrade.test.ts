@@ -112,6 +112,7 @@ describeDatabases("a database of the Go gateway", (open) => {
     const lines = [
       {
         side: "input",
+        model: "gpt-4o",
         bucket: "input",
         quantity: 600,
         rate: "0.15",
@@ -122,6 +123,7 @@ describeDatabases("a database of the Go gateway", (open) => {
       },
       {
         side: "input",
+        model: "gpt-4o",
         bucket: "cacheRead",
         quantity: 400,
         rate: "0.075",

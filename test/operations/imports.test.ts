@@ -1,18 +1,26 @@
+import { tmpdir } from "node:os"
 import { afterAll, beforeAll, expect, test } from "vitest"
+import { loadSettings } from "../../src/config/load.ts"
+import type { Settings } from "../../src/config/settings.ts"
 import { GATEWAY_ACTOR } from "../../src/core/actor.ts"
 import type { Database } from "../../src/database/_database.ts"
+import { copyDatabase } from "../../src/database/copy.ts"
 import { ROLLUP_TABLES } from "../../src/database/counters.ts"
 import { createKey } from "../../src/database/keys.ts"
+import { openPostgres } from "../../src/database/open.ts"
 import { prune } from "../../src/database/prune.ts"
 import { type ImportContext, type ImportInput, importRequests } from "../../src/operations/imports/import.ts"
 import { listImports } from "../../src/operations/imports/list.ts"
 import { undoImport } from "../../src/operations/imports/undo.ts"
+import { compareAndStore } from "../../src/operations/reconcile/reconcile.ts"
 import { repriceRequests } from "../../src/operations/reprice/reprice.ts"
 import { createPriceBook, type PriceBook } from "../../src/pricing/price-book.ts"
+import { PROVIDER_CATALOG } from "../../src/providers/catalog.ts"
 import { expectBalance, insertRequests } from "../database/_verify.ts"
 import { aSpendLog } from "../imports/_litellm.ts"
 import { toPieces } from "../imports/_read.ts"
-import { describeDatabases } from "../support/databases.ts"
+import { describeDatabases, postgresAt } from "../support/databases.ts"
+import { createTestDatabase } from "../support/postgres.ts"
 
 const NOW = Date.parse("2026-11-20T00:00:00Z")
 const INPUT: ImportInput = {
@@ -26,7 +34,9 @@ const INPUT: ImportInput = {
 const NAMES = `INSERT INTO llm_usage_metadata_names (name, every_key, summed) VALUES ('User-Id', true, true), ('Team', true, true)`
 
 let prices: PriceBook
+let settings: Settings
 beforeAll(async () => {
+  settings = (await loadSettings({ cwd: tmpdir(), env: {} }, PROVIDER_CATALOG)).settings
   const options = { remoteUrl: "", refreshIntervalMs: 1000, now: () => NOW, log: () => {} }
   prices = await createPriceBook({
     ...options,
@@ -231,5 +241,45 @@ describeDatabases("importing spend logs", (open) => {
         { line: 3, reason: "spend is not a cost in USD" },
       ],
     })
+  })
+
+  test("a bill is not compared with imported requests, and a note says how many there are", async () => {
+    const database = await open()
+    await run(database, logs(2))
+    const days = { since: "2026-11-02", until: "2026-11-03" }
+    const line = {
+      day: "2026-11-02",
+      model: "gpt-4o-mini",
+      tier: undefined,
+      key: undefined,
+      project: undefined,
+      bucket: "other",
+    } as const
+    const amounts = { item: undefined, quantity: undefined, listCost: undefined, cost: "0.00084", requests: undefined }
+    const bill = {
+      provider: "openai",
+      account: undefined,
+      ...days,
+      source: "import",
+      lines: [{ ...line, ...amounts }],
+      notes: [],
+    } as const
+    const context = { ...contextOf(database, ""), settings, log: () => {} }
+    const compared = await compareAndStore(context, { ...bill, fetchedAt: "2026-11-20T00:00:00Z" })
+    expect(compared).toMatchObject({ billed: "0.00084", recorded: "0" })
+    expect(compared.notes).toContain(
+      "2 imported requests of these days ($0.00084) are not among the recorded ones: what was billed for them is outside the gateway.",
+    )
+  })
+
+  test("a copy of the database has the imports too, which can be undone there", async () => {
+    const [database, target] = [await open(), (await createTestDatabase()).url]
+    const { id } = await run(database, logs(3))
+    const copy = await openPostgres(postgresAt(target).postgres)
+    await copyDatabase(database, copy)
+    await copyDatabase(database, copy)
+    expect(await undo(copy, id!)).toMatchObject({ requests: 3 })
+    expect((await copy.query("SELECT * FROM llm_requests")).rows).toEqual([])
+    await copy.close()
   })
 })

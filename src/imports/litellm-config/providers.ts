@@ -54,7 +54,7 @@ const ADDRESSES = createTable({
 })
 
 /** The settings of a provider, by their names in majordomo.yaml. */
-export type ProviderEntry = Record<string, string | Record<string, string>>
+type ProviderEntry = Record<string, string | Record<string, string>>
 
 /** Providers as they are found, by the names that they get. */
 export interface FoundProviders {
