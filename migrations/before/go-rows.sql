@@ -5,18 +5,24 @@
 -- The Go gateway stores them in lower case (`user-id`), and reports look for `User-Id`.
 
 UPDATE llm_requests SET
-  raw_metadata = (SELECT jsonb_object_agg((SELECT string_agg(upper(left(part, 1)) || lower(substr(part, 2)), '-' ORDER BY place)
-      FROM regexp_split_to_table(key, '-') WITH ORDINALITY AS parts (part, place)), value) FROM jsonb_each(raw_metadata)),
-  indexed_metadata = (SELECT jsonb_object_agg((SELECT string_agg(upper(left(part, 1)) || lower(substr(part, 2)), '-' ORDER BY place)
-      FROM regexp_split_to_table(key, '-') WITH ORDINALITY AS parts (part, place)), value) FROM jsonb_each(indexed_metadata))
+  raw_metadata = (
+    SELECT jsonb_object_agg((SELECT string_agg(upper(left(part, 1)) || lower(substr(part, 2)), '-' ORDER BY place)
+      FROM regexp_split_to_table(key, '-') WITH ORDINALITY AS parts (part, place)), value)
+    FROM jsonb_each(raw_metadata)),
+  indexed_metadata = CASE WHEN jsonb_typeof(indexed_metadata) = 'object' AND indexed_metadata <> '{}' THEN (
+    SELECT jsonb_object_agg((SELECT string_agg(upper(left(part, 1)) || lower(substr(part, 2)), '-' ORDER BY place)
+      FROM regexp_split_to_table(key, '-') WITH ORDINALITY AS parts (part, place)), value)
+    FROM jsonb_each(indexed_metadata)) ELSE indexed_metadata END
 WHERE jsonb_typeof(raw_metadata) = 'object' AND raw_metadata <> '{}';
 
 UPDATE llm_requests_metadata_keys k SET key_name = n.name
-FROM (SELECT majordomo_api_key_id AS of, key_name, (SELECT string_agg(upper(left(part, 1)) || lower(substr(part, 2)), '-' ORDER BY place)
-      FROM regexp_split_to_table(key_name, '-') WITH ORDINALITY AS parts (part, place)) AS name FROM llm_requests_metadata_keys) n
+FROM (
+  SELECT majordomo_api_key_id AS of, key_name, (SELECT string_agg(upper(left(part, 1)) || lower(substr(part, 2)), '-' ORDER BY place)
+      FROM regexp_split_to_table(key_name, '-') WITH ORDINALITY AS parts (part, place)) AS name
+  FROM llm_requests_metadata_keys
+) n
 WHERE k.majordomo_api_key_id = n.of AND k.key_name = n.key_name AND n.name <> n.key_name AND NOT EXISTS (
   SELECT FROM llm_requests_metadata_keys o WHERE o.majordomo_api_key_id = n.of AND o.key_name = n.name);
-
 
 
 -- ## The first version

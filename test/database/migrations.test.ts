@@ -48,7 +48,7 @@ const FROZEN: Readonly<Record<string, string>> = {
   "0029_key_index.sql": "e7dd30d98011ab58",
   "0030_archive.sql": "4bd6993af67eeeca",
   "0031_imports.sql": "9111f78db853ce86",
-  "before/go-rows.sql": "b9beeb6c8a17a0d5",
+  "before/go-rows.sql": "73d07c25073c9eae",
   "before/go.sql": "04a93fe13830d578",
   "before/rollups.sql": "604f7b773f2085c8",
   "before/unversioned.sql": "980c5e5e584e66de",
