@@ -19,7 +19,7 @@ import type { Metrics } from "./metrics.ts"
 import { createModelLists } from "./model-lists.ts"
 import type { Notifications } from "./notifications/parts.ts"
 import type { ServerOptions } from "./options.ts"
-import type { OtlpExport } from "./otlp-export.ts"
+import { exportsSpans, type OtlpExport } from "./otlp-export.ts"
 import { createSpillReport } from "./spill-report.ts"
 
 /** The opened parts that the pipeline uses. */
@@ -101,6 +101,7 @@ function toGatewaySettings(settings: Settings): Deps["settings"] {
     rewriteResultUrls: metering.rewriteResultUrls,
     foreignJobs: metering.foreignJobs,
     receivesReports: telemetry.receiver.enabled,
+    describesRequests: exportsSpans(telemetry),
     maxMetadataKeys: metadata.maxKeys,
     maxMetadataValueLength: metadata.maxValueLength,
     attribution: metadata,
