@@ -1,6 +1,7 @@
 import { join } from "node:path"
 import type { BodyStore } from "../bodies/index.ts"
 import type { Settings } from "../config/settings.ts"
+import { isRunningJob } from "../core/job.ts"
 import type { RequestLimits } from "../core/limit-reservation.ts"
 import type { KeyCache } from "../database/key-cache.ts"
 import type { LedgerHandle } from "../database/ledger/ledger.ts"
@@ -63,7 +64,7 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
     ledger,
     limits,
     subscribers: [
-      ({ record, caller }) => metrics.onRecord(record, caller.keyName),
+      ({ record, caller, job }) => metrics.onRecord(record, caller.keyName, isRunningJob(job)),
       ({ record }) => onRecord(record),
       ...(notifications === undefined ? [] : [({ record }: RecordedRequest) => notifications.onRecord(record)]),
       ...(otlp ? [otlp.onRequest] : []),

@@ -77,6 +77,24 @@ describe("notify", () => {
     expect(mailServer.mails).toMatchObject([{ envelope: ["f@example.com"], from: { text: "g@example.com" } }])
   })
 
+  test("test needs neither a database nor a gateway that has been started, and says that nothing was stored", async () => {
+    const channels = JSON.stringify({ ops: { type: "slack", url: receiver.url } })
+    const fresh = createInstallation({ MAJORDOMO_NOTIFICATIONS_CHANNELS: channels })
+    try {
+      const sent = await fresh.run(["notify", "test", "ops"])
+      expect(sent).toMatchObject({ code: 0, stdout: "ops has accepted the message.\n" })
+      expect(sent.stderr).toBe("note: the audit log does not have this, because there is no database yet\n")
+      const away = { DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" }
+      const unreachable = await fresh.run(["notify", "test", "ops"], away)
+      expect(unreachable).toMatchObject({ code: 0, stdout: "ops has accepted the message.\n" })
+      expect(unreachable.stderr).toMatch(
+        /^note: the audit log does not have this, because the database cannot be opened: /,
+      )
+    } finally {
+      await fresh.remove()
+    }
+  })
+
   test("list rejects a kind that there is not", async () => {
     const { code, stderr } = await installation.run(["notify", "list", "--kind", "weather"])
     expect(code).toBe(2)
