@@ -101,7 +101,7 @@ beforeAll(async () => {
   db = await openPostgres(postgresAt(url).postgres)
   await migrate(db, undefined, makeNewerScript("ALTER TABLE llm_requests RENAME TO requests;", { isBreaking: true }))
   before = await readAll()
-  installation = createInstallation({ DATABASE_URL: url, MAJORDOMO_PRICING_REMOTE_URL: "" })
+  installation = createInstallation({ DATABASE_URL: url, MAJORDOMO_PRICING_REMOTE_URL: "" }, { inProcess: true })
 })
 afterAll(async () => {
   await installation.remove()

@@ -24,15 +24,18 @@ beforeAll(async () => {
       smtp: `smtp://${login}@127.0.0.1:${mailServer.port}`,
     },
   }
-  installation = createInstallation({
-    DATABASE_URL: url,
-    MAJORDOMO_PRICING_REMOTE_URL: "",
-    MAJORDOMO_NOTIFICATIONS_CHANNELS: JSON.stringify(channels),
-    MAJORDOMO_NOTIFICATIONS_RULES: JSON.stringify([
-      { when: ["new_key", "limit"], to: "ops" },
-      { when: "digest", every: "month", at: "07:00", to: "mail" },
-    ]),
-  })
+  installation = createInstallation(
+    {
+      DATABASE_URL: url,
+      MAJORDOMO_PRICING_REMOTE_URL: "",
+      MAJORDOMO_NOTIFICATIONS_CHANNELS: JSON.stringify(channels),
+      MAJORDOMO_NOTIFICATIONS_RULES: JSON.stringify([
+        { when: ["new_key", "limit"], to: "ops" },
+        { when: "digest", every: "month", at: "07:00", to: "mail" },
+      ]),
+    },
+    { inProcess: true },
+  )
   const database = await openPostgres(postgresAt(url).postgres)
   const facts = { key_id: "k", name: "ci", provider: "openai", model: "gpt-5", request_id: "r" }
   const at = "2026-11-28T10:00:00.000Z"
@@ -79,7 +82,7 @@ describe("notify", () => {
 
   test("test needs neither a database nor a gateway that has been started, and says that nothing was stored", async () => {
     const channels = JSON.stringify({ ops: { type: "slack", url: receiver.url } })
-    const fresh = createInstallation({ MAJORDOMO_NOTIFICATIONS_CHANNELS: channels })
+    const fresh = createInstallation({ MAJORDOMO_NOTIFICATIONS_CHANNELS: channels }, { inProcess: true })
     try {
       const sent = await fresh.run(["notify", "test", "ops"])
       expect(sent).toMatchObject({ code: 0, stdout: "ops has accepted the message.\n" })

@@ -13,7 +13,7 @@ let empty: TestDatabase
 let home: Installation
 beforeAll(async () => {
   empty = await createTestDatabase({ empty: true })
-  home = createInstallation({ DATABASE_URL: empty.url, TZ: "UTC" })
+  home = createInstallation({ DATABASE_URL: empty.url, TZ: "UTC" }, { inProcess: true })
 })
 afterAll(async () => {
   await home.remove()

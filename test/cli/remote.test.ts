@@ -30,12 +30,15 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => priceList.listen(0, "127.0.0.1", resolve))
   database = await createTestDatabase()
   // The commands have another time zone than the gateway, and both have the same data directory.
-  home = createInstallation({
-    DATABASE_URL: database.url,
-    TZ: "Asia/Tokyo",
-    MAJORDOMO_PRICING_REMOTE_URL: `http://127.0.0.1:${(priceList.address() as AddressInfo).port}/`,
-    MAJORDOMO_PRICING_CATALOG_URL: "",
-  })
+  home = createInstallation(
+    {
+      DATABASE_URL: database.url,
+      TZ: "Asia/Tokyo",
+      MAJORDOMO_PRICING_REMOTE_URL: `http://127.0.0.1:${(priceList.address() as AddressInfo).port}/`,
+      MAJORDOMO_PRICING_CATALOG_URL: "",
+    },
+    { inProcess: true },
+  )
   key = await fill()
   gateway = await home.serve({ settings: { TZ: "America/Lima" } })
   // The token is called like the user who runs the commands, because some outputs name who did something.

@@ -17,7 +17,7 @@ const json = async (...args: string[]) => JSON.parse((await run(...args, "--json
 
 beforeAll(async () => {
   database = await createTestDatabase()
-  home = createInstallation({ DATABASE_URL: database.url, TZ: "UTC" })
+  home = createInstallation({ DATABASE_URL: database.url, TZ: "UTC" }, { inProcess: true })
   const client = new pg.Client({ connectionString: database.url })
   await client.connect()
   const key = await insertKey(client, "Development")

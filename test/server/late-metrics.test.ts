@@ -74,12 +74,15 @@ async function readTotals(home: Installation): Promise<Totals> {
 
 async function start(provider: string): Promise<Installation> {
   const { url } = await createTestDatabase()
-  return createInstallation({
-    DATABASE_URL: url,
-    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: provider,
-    MAJORDOMO_PRICING_REMOTE_URL: "",
-    MAJORDOMO_TELEMETRY_LABELS: "Team",
-  })
+  return createInstallation(
+    {
+      DATABASE_URL: url,
+      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: provider,
+      MAJORDOMO_PRICING_REMOTE_URL: "",
+      MAJORDOMO_TELEMETRY_LABELS: "Team",
+    },
+    { inProcess: true },
+  )
 }
 
 test(
