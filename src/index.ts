@@ -4,7 +4,11 @@ import { runProgram } from "./cli/_program.ts"
 
 /** All commands. Each is loaded only when it is called. */
 const COMMANDS: CommandTable = {
-  serve: { summary: "run the gateway", load: () => import("./cli/serve.ts") },
+  serve: {
+    summary: "run the gateway",
+    begins: `Majordomo Gateway ${version} is starting (Ctrl-C ends it)`,
+    load: () => import("./cli/serve.ts"),
+  },
   status: { summary: "whether everything is well, in one screen", load: () => import("./cli/status.ts") },
   verify: { summary: "check that journals, rows and rollups agree", load: () => import("./cli/verify.ts") },
   migrate: { summary: "bring the database's schema up to date", load: () => import("./cli/migrate.ts") },

@@ -29,7 +29,7 @@ export async function openStorage(
   scope: Scope,
 ): Promise<{ readonly database: Database; readonly firstKey: NewKey | undefined }> {
   const { settings, worker, log, firstKey } = options
-  if (!(await hasDatabase(settings.storage))) log("info", "Creating the embedded database; this takes some seconds")
+  if (!(await hasDatabase(settings.storage))) log("info", "Creating the embedded database, which takes 3 to 30 seconds")
   const database = await openWhenReady(options)
   scope.own(() => database.close())
   if (worker) return { database, firstKey: undefined }

@@ -30,6 +30,14 @@ export const EMPTY = z
   .discriminatedUnion("kind", [
     z.object({ kind: z.literal("future") }),
     z.object({ kind: z.literal("excluded"), newest: z.number().describe("when the newest request of all ended") }),
+    z.object({
+      kind: z.literal("unknown"),
+      field: z.string().describe("the filter: model, provider, key or where"),
+      noun: z.string(),
+      value: z.string().describe("no request has it"),
+      known: z.array(z.string()).readonly().describe("values that requests have"),
+      is_similar: z.boolean().describe("they are similar to the value"),
+    }),
     z.object({ kind: z.literal("pruned"), before: z.number() }),
     z.object({ kind: z.literal("no requests"), gateway: z.string().describe("where the first one may go") }),
   ])

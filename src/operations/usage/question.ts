@@ -8,6 +8,7 @@ import {
   isPeriod,
   METADATA_ALIASES,
   MOMENTS,
+  metadataDimension,
   PERIODS,
   type Period,
   parseMoment,
@@ -17,7 +18,7 @@ import {
 } from "../../reports/index.ts"
 import { InputError } from "../input-error.ts"
 
-export { type Dimension, MOMENTS, PERIODS, type Period }
+export { type Dimension, MOMENTS, metadataDimension, PERIODS, type Period }
 
 /** A period in the words of a person, such as `7d` or `2026-11-01`. */
 interface PeriodInput {
