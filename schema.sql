@@ -1,7 +1,7 @@
 -- The whole database of majordomo-gateway, for PostgreSQL 14 and later and for the embedded engine.
 -- Generated from migrations/ by `npm run schema`: change it there.
 --
--- Schema version: 30
+-- Schema version: 31
 --
 --   psql -f schema.sql            (or `majordomo-gateway migrate`, or simply `serve`, which applies it itself)
 --
@@ -232,6 +232,104 @@ ALTER TABLE llm_requests_metadata_keys ADD CONSTRAINT llm_requests_metadata_keys
 
 -- Half of the table's size, and no report reads it: a provider credential is looked for within a period.
 DROP INDEX IF EXISTS idx_llm_requests_provider_key_time;
+$migration$;
+    EXECUTE $migration$
+-- Runs only on a database of the Go gateway, after go.sql, which is older than the second version of the Go gateway. It brings
+-- what its rows say to where reports look for it, and makes place for a table of ours.
+
+-- ## Names of metadata
+-- The Go gateway stores them in lower case (`user-id`), and reports look for `User-Id`.
+
+UPDATE llm_requests SET
+  raw_metadata = (
+    SELECT jsonb_object_agg((SELECT string_agg(upper(left(part, 1)) || lower(substr(part, 2)), '-' ORDER BY place)
+      FROM regexp_split_to_table(key, '-') WITH ORDINALITY AS parts (part, place)), value)
+    FROM jsonb_each(raw_metadata)),
+  indexed_metadata = CASE WHEN jsonb_typeof(indexed_metadata) = 'object' AND indexed_metadata <> '{}' THEN (
+    SELECT jsonb_object_agg((SELECT string_agg(upper(left(part, 1)) || lower(substr(part, 2)), '-' ORDER BY place)
+      FROM regexp_split_to_table(key, '-') WITH ORDINALITY AS parts (part, place)), value)
+    FROM jsonb_each(indexed_metadata)) ELSE indexed_metadata END
+WHERE jsonb_typeof(raw_metadata) = 'object' AND raw_metadata <> '{}';
+
+UPDATE llm_requests_metadata_keys k SET key_name = n.name
+FROM (
+  SELECT majordomo_api_key_id AS of, key_name, (SELECT string_agg(upper(left(part, 1)) || lower(substr(part, 2)), '-' ORDER BY place)
+      FROM regexp_split_to_table(key_name, '-') WITH ORDINALITY AS parts (part, place)) AS name
+  FROM llm_requests_metadata_keys
+) n
+WHERE k.majordomo_api_key_id = n.of AND k.key_name = n.key_name AND n.name <> n.key_name AND NOT EXISTS (
+  SELECT FROM llm_requests_metadata_keys o WHERE o.majordomo_api_key_id = n.of AND o.key_name = n.name);
+
+
+-- ## The first version
+-- Its foreign keys to tables that have no place here would not let the table be partitioned, or requests be pruned. The ids stay.
+
+DO $$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT conname FROM pg_constraint
+    WHERE conrelid = 'llm_requests'::regclass AND contype = 'f' AND confrelid IN (to_regclass('proxy_keys'), to_regclass('users'))
+  LOOP
+    EXECUTE format('ALTER TABLE llm_requests DROP CONSTRAINT %I', found.conname);
+  END LOOP;
+END $$;
+
+
+-- ## The second version
+
+DO $$
+DECLARE
+  has_trace boolean := EXISTS (SELECT FROM pg_attribute
+    WHERE attrelid = 'llm_requests'::regclass AND attname = 'trace_id' AND NOT attisdropped);
+  has_cached_cost boolean := EXISTS (SELECT FROM pg_attribute
+    WHERE attrelid = 'llm_requests'::regclass AND attname = 'cached_cost' AND NOT attisdropped);
+  has_original boolean := EXISTS (SELECT FROM pg_attribute
+    WHERE attrelid = 'llm_requests'::regclass AND attname = 'original_model' AND NOT attisdropped);
+  has_routing boolean := EXISTS (SELECT FROM pg_attribute
+    WHERE attrelid = 'llm_requests'::regclass AND attname = 'routing_original_model' AND NOT attisdropped);
+  found record;
+BEGIN
+  -- Runs of agents, which are metadata here.
+  IF has_trace THEN
+    UPDATE llm_requests SET raw_metadata = coalesce(raw_metadata, '{}') || jsonb_strip_nulls(jsonb_build_object(
+      'Trace-Id', trace_id, 'Span-Path', nullif(span_path, ''), 'Span-Name', nullif(span_name, model)))
+    WHERE trace_id IS NOT NULL;
+  END IF;
+
+  -- input_cost is the cost of all input here. The columns of its parts stay for the view llm_requests_compat; rows of ours have none.
+  IF has_cached_cost THEN
+    ALTER TABLE llm_requests
+      ALTER COLUMN cached_cost DROP NOT NULL, ALTER COLUMN cached_cost DROP DEFAULT,
+      ALTER COLUMN cache_creation_cost DROP NOT NULL, ALTER COLUMN cache_creation_cost DROP DEFAULT;
+    UPDATE llm_requests SET input_cost = input_cost + cached_cost + cache_creation_cost
+    WHERE cached_cost <> 0 OR cache_creation_cost <> 0;
+  END IF;
+
+  IF has_original THEN
+    UPDATE llm_requests SET requested_model = original_model WHERE original_model IS NOT NULL;
+  END IF;
+  IF has_routing THEN
+    UPDATE llm_requests SET requested_model = routing_original_model WHERE routing_original_model IS NOT NULL;
+  END IF;
+
+  ALTER TABLE llm_requests_metadata_keys ALTER COLUMN created_at DROP NOT NULL;
+  BEGIN
+    ALTER TABLE llm_requests ALTER COLUMN cache_creation_1h_tokens TYPE bigint;
+  EXCEPTION WHEN feature_not_supported THEN
+    -- A view of somebody shows the column, which then stays as it is.
+    NULL;
+  END;
+
+  -- The keys of providers are encrypted in another way here, so those of the Go gateway stay in a table beside ours.
+  IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('provider_api_keys') AND attname = 'encrypted_key') THEN
+    FOR found IN SELECT conname FROM pg_constraint WHERE conrelid = 'provider_api_keys'::regclass AND contype IN ('p', 'u') LOOP
+      EXECUTE format('ALTER TABLE provider_api_keys RENAME CONSTRAINT %I TO %I', found.conname, 'go_' || found.conname);
+    END LOOP;
+    ALTER TABLE provider_api_keys RENAME TO go_provider_api_keys;
+  END IF;
+END $$;
 $migration$;
   END IF;
 
@@ -7846,6 +7944,102 @@ $migration$;
   INSERT INTO majordomo_migrations (version, name, breaking) VALUES (30, 'archive', false);
 END $version$;
 
+
+-- ## Version 31: imports ----------------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 31 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0031 imports
+-- breaking: no
+--
+-- Requests that other products have recorded can be imported. They have `source` = 'import', which the column has had place for
+-- since 0026, and `usage ->> 'import'` is the id of their import. Views with the columns of the Go gateway let statements run that
+-- were written for it.
+
+-- One row for each import. A run that adds no request has none.
+CREATE TABLE llm_imports (
+  id          uuid PRIMARY KEY,
+  source      text NOT NULL,                          -- the product, such as litellm
+  actor       text NOT NULL,                          -- who imported it
+  started_at  timestamptz NOT NULL DEFAULT now(),
+  finished_at timestamptz,                            -- NULL: it runs, or was interrupted
+  requests    bigint NOT NULL DEFAULT 0,              -- the requests that it has added
+  unpriced    bigint NOT NULL DEFAULT 0,              -- of them, those without a cost
+  total_cost  numeric(20,12) NOT NULL DEFAULT 0,      -- USD, of those with a cost
+  first_at    timestamptz,                            -- when the first of its requests ended
+  last_at     timestamptz,                            -- and the last
+  undone_at   timestamptz,                            -- when its requests were removed; NULL: they were not, or not all
+  CONSTRAINT llm_imports_are_numbers CHECK (abs(total_cost) < 'Infinity')
+);
+
+
+-- ## Views with the columns of the Go gateway, in its second version
+-- Costs are not rounded, and a cost that is not known is NULL, where the Go gateway had 0. The Go gateway's input_cost has no
+-- part for cached tokens and cache writes, and its names of metadata are in lower case. What it does not record here is NULL.
+-- Columns that only a database of the Go gateway has are read by to_jsonb, because other databases lack them.
+
+-- The amounts of the lines of a certificate whose buckets begin with a text.
+CREATE FUNCTION majordomo_amount(price jsonb, bucket text) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT coalesce(sum((line ->> 'amount')::numeric), 0) FROM jsonb_array_elements(coalesce(price -> 'lines', '[]')) line
+  WHERE starts_with(line ->> 'bucket', bucket)
+$$;
+
+-- A column that a statement does not select costs nothing.
+CREATE VIEW llm_requests_compat AS
+SELECT id, majordomo_api_key_id,
+  coalesce(provider_api_key_hash, (SELECT h.hash FROM llm_credential_hashes h WHERE h.id = r.provider_api_key_hash_id)) AS provider_api_key_hash,
+  provider_api_key_alias, provider, model, request_path, request_method, requested_at, responded_at, response_time_ms,
+  least(input_tokens, 2147483647)::integer AS input_tokens,
+  least(output_tokens, 2147483647)::integer AS output_tokens,
+  least(cached_tokens, 2147483647)::integer AS cached_tokens,
+  least(cache_creation_tokens, 2147483647)::integer AS cache_creation_tokens,
+  least(greatest(cache_creation_tokens - cache_creation_1h_tokens, 0), 2147483647)::integer AS cache_creation_5m_tokens,
+  least(cache_creation_1h_tokens, 2147483647)::integer AS cache_creation_1h_tokens,
+  -- A row of the Go gateway has its costs of caches in columns, and any other row has them in its certificate.
+  input_cost - coalesce((to_jsonb(r) ->> 'cached_cost')::numeric + (to_jsonb(r) ->> 'cache_creation_cost')::numeric,
+    (SELECT majordomo_amount(f.price, 'cache') FROM llm_requests_full f WHERE f.id = r.id)) AS input_cost,
+  CASE WHEN input_cost IS NOT NULL THEN coalesce((to_jsonb(r) ->> 'cached_cost')::numeric,
+    (SELECT majordomo_amount(f.price, 'cacheRead') FROM llm_requests_full f WHERE f.id = r.id)) END AS cached_cost,
+  CASE WHEN input_cost IS NOT NULL THEN coalesce((to_jsonb(r) ->> 'cache_creation_cost')::numeric,
+    (SELECT majordomo_amount(f.price, 'cacheWrite') FROM llm_requests_full f WHERE f.id = r.id)) END AS cache_creation_cost,
+  output_cost, total_cost, status_code, error_message,
+  (SELECT jsonb_object_agg(lower(m.key), m.value) FROM jsonb_each(raw_metadata) m
+    WHERE m.key NOT IN ('Trace-Id', 'Span-Path', 'Span-Name')) AS raw_metadata,
+  (SELECT coalesce(jsonb_object_agg(lower(m.key), m.value), '{}') FROM jsonb_each(indexed_metadata) m) AS indexed_metadata,
+  request_body, response_body, s3_key AS body_s3_key,
+  cost_status <> 'unpriced' AS model_alias_found,
+  coalesce((to_jsonb(r) ->> 'deprecated_model_redirected')::boolean, false) AS deprecated_model_redirected,
+  to_jsonb(r) ->> 'original_model' AS original_model,
+  raw_metadata ->> 'Trace-Id' AS trace_id,
+  CASE WHEN raw_metadata ? 'Trace-Id' THEN coalesce(raw_metadata ->> 'Span-Path', '') END AS span_path,
+  CASE WHEN raw_metadata ? 'Trace-Id' THEN coalesce(raw_metadata ->> 'Span-Name', model) END AS span_name,
+  CASE WHEN raw_metadata ? 'Trace-Id' THEN id END AS span_id,
+  (to_jsonb(r) ->> 'parent_span_id')::uuid AS parent_span_id,
+  created_at,
+  to_jsonb(r) ->> 'routed_provider' AS routed_provider,
+  to_jsonb(r) ->> 'routing_reason' AS routing_reason,
+  to_jsonb(r) ->> 'routing_original_model' AS routing_original_model
+FROM llm_requests r
+WHERE outcome <> 'gap';
+
+CREATE VIEW api_keys_compat AS
+SELECT id, key_hash, name, description, is_active, created_at, revoked_at, last_used_at, request_count, updated_at,
+  'passthrough'::text AS deprecated_model_behavior
+FROM api_keys;
+
+CREATE VIEW llm_requests_metadata_keys_compat AS
+SELECT majordomo_api_key_id, lower(key_name) AS key_name, display_name, key_type, is_required, is_active, activated_at, request_count,
+  last_seen_at, NULL::bytea AS hll_state, approx_cardinality, NULL::timestamptz AS hll_updated_at, created_at
+FROM llm_requests_metadata_keys;
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (31, 'imports', false);
+END $version$;
+
 DO $$
 DECLARE
   latest integer;
@@ -7874,8 +8068,8 @@ BEGIN
   FROM strange);
   END IF;
   latest := (SELECT max(version) FROM majordomo_migrations);
-  IF latest > 30 THEN
-    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 30: nothing was changed', latest;
+  IF latest > 31 THEN
+    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 31: nothing was changed', latest;
   END IF;
 END $$;
 

@@ -1,6 +1,6 @@
 // npm run bench -- usage [--rows 5000000] [--rounds 5] [--only TEXT] [--loaded | --load]
 // Loads a month of requests into a PostgreSQL (30 days, 20 models, 50 keys, 10,000 users, 8 features) and compares the time
-// of each report with that of the plain query of the README. DATABASE_URL names a database for this purpose, which is emptied;
+// of each report with that of the plain query of docs/commands.md. DATABASE_URL names a database for this purpose, which is emptied;
 // without it, a server is started. --load only fills the database, and --loaded uses a database that an earlier run filled.
 import "./_typescript.mjs"
 import { readFileSync } from "node:fs"

@@ -4,7 +4,11 @@ import { runProgram } from "./cli/_program.ts"
 
 /** All commands. Each is loaded only when it is called. */
 const COMMANDS: CommandTable = {
-  serve: { summary: "run the gateway", load: () => import("./cli/serve.ts") },
+  serve: {
+    summary: "run the gateway",
+    begins: `Majordomo Gateway ${version} is starting (Ctrl-C ends it)`,
+    load: () => import("./cli/serve.ts"),
+  },
   status: { summary: "whether everything is well, in one screen", load: () => import("./cli/status.ts") },
   verify: { summary: "check that journals, rows and rollups agree", load: () => import("./cli/verify.ts") },
   migrate: { summary: "bring the database's schema up to date", load: () => import("./cli/migrate.ts") },
@@ -109,6 +113,22 @@ const COMMANDS: CommandTable = {
       import: { summary: "compare a bill from a CSV file", load: () => import("./cli/reconcile/import.ts") },
       history: { summary: "the differences from day to day", load: () => import("./cli/reconcile/history.ts") },
       fix: { summary: "set the prices that the bill implies", load: () => import("./cli/reconcile/fix.ts") },
+    },
+  },
+  import: {
+    summary: "requests that other products have recorded",
+    commands: {
+      litellm: { summary: "spend logs of LiteLLM", load: () => import("./cli/import/litellm.ts") },
+      "litellm-config": {
+        summary: "translate a config.yaml of LiteLLM into settings",
+        load: () => import("./cli/import/litellm-config.ts"),
+      },
+      helicone: { summary: "requests of Helicone", load: () => import("./cli/import/helicone.ts") },
+      langfuse: { summary: "generations of Langfuse", load: () => import("./cli/import/langfuse.ts") },
+      openrouter: { summary: "generations of OpenRouter", load: () => import("./cli/import/openrouter.ts") },
+      go: { summary: "requests of the Go gateway", load: () => import("./cli/import/go.ts") },
+      list: { summary: "all imports", load: () => import("./cli/import/list.ts") },
+      undo: { summary: "remove the requests of an import", load: () => import("./cli/import/undo.ts") },
     },
   },
   notify: {

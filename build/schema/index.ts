@@ -8,7 +8,7 @@ const MIGRATIONS = "migrations"
 /** The text of schema.sql, from migrations/ and further directories of migrations. */
 export function makeSchema(...further: readonly string[]): string {
   const read = (name: string) => readFileSync(`${MIGRATIONS}/before/${name}.sql`, "utf8")
-  const before = { go: read("go"), unversioned: read("unversioned"), rollups: read("rollups") }
+  const before = { go: read("go"), goRows: read("go-rows"), unversioned: read("unversioned"), rollups: read("rollups") }
   return toSchemaScript(readMigrations(MIGRATIONS, ...further), before)
 }
 

@@ -4,6 +4,7 @@ import type { Migration } from "./migrations.ts"
 /** The files of migrations/before/: they bring databases from before versions to where version 1 can go on. */
 export interface BeforeVersions {
   readonly go: string
+  readonly goRows: string
   readonly unversioned: string
   readonly rollups: string
 }
@@ -53,6 +54,7 @@ BEGIN
 
   IF is_go THEN
     EXECUTE ${quote(before.go)};
+    EXECUTE ${quote(before.goRows)};
   END IF;
 
   IF has_requests THEN

@@ -7,17 +7,22 @@ import type { HttpExchange } from "./http.ts"
 
 /**
  * A resource that a route needs in addition to settings, clock and log. `prices` is the price book, and the database if it
- * can be opened. `history` is the price book with the changes of prices that the database has; the database may be missing. `connect` returns a database for a call that lasts; the
+ * can be opened; `database?` is the database alone, which a command may call without. `history` is the price book with the
+ * changes of prices that the database has; the database may be missing. `connect` returns a database for a call that lasts; the
  * caller closes it. `file` is a file that the caller sends: over HTTP it is the body, and the other inputs are in the query.
  * `http` is the request itself: a route that needs it is no command. `replica` is the one of the settings, which may be none.
  */
-export type Need = "database" | "connect" | "prices" | "history" | "bodies" | "replica" | "file" | "http"
+export type Need = "database" | "database?" | "connect" | "prices" | "history" | "bodies" | "replica" | "file" | "http"
 
 type Named = "settings" | "now" | "log" | "onProgress" | "actor"
 
 /** The context that `run` receives: the resources of its needs, and those that every route has. */
 export type RouteContext<N extends Need> = Context<Named> &
-  Context<Exclude<N, "history" | "connect" | "replica" | "file" | "http"> | ("history" extends N ? "prices" : never)> &
+  Context<
+    | Exclude<N, "database?" | "history" | "connect" | "replica" | "file" | "http">
+    | ("history" extends N ? "prices" : never)
+  > &
+  ("database?" extends N ? { readonly database?: Database | undefined } : object) &
   ("prices" extends N ? { readonly database?: Database | undefined } : object) &
   ("replica" extends N ? { readonly replica: Replica | undefined } : object) &
   ("connect" extends N ? { connect(): Promise<Database> } : object) &

@@ -1,6 +1,6 @@
 import type { Context } from "../operations/context.ts"
 import { withBodies } from "../operations/open/bodies.ts"
-import { connectToDatabase, withDatabase } from "../operations/open/database.ts"
+import { connectToDatabase, withDatabase, withDatabaseIfAny } from "../operations/open/database.ts"
 import { withPriceHistory, withPrices, withStoredPrices } from "../operations/open/prices.ts"
 import { withReplica } from "../operations/open/replica.ts"
 import type { AnyRoute, Need, Route, RouteContext, StreamRoute } from "./_route.ts"
@@ -54,6 +54,8 @@ async function withResources<T>(
             ? withReplica({ ...caller, ...opened }, ({ reader }) => next({ ...opened, database: reader }))
             : next(opened),
         )
+      case "database?":
+        return withDatabaseIfAny(caller, NOT_AUDITED, (database) => next({ database }))
       case "connect":
         return next({ connect: () => connectToDatabase(caller.settings) })
       case "replica":
@@ -80,4 +82,6 @@ async function withResources<T>(
   )
 }
 
-const ORDER: readonly Need[] = ["database", "connect", "replica", "bodies", "prices", "history"]
+const NOT_AUDITED = "the audit log does not have this"
+
+const ORDER: readonly Need[] = ["database", "database?", "connect", "replica", "bodies", "prices", "history"]

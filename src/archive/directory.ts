@@ -3,6 +3,7 @@ import { mkdirSync, rmSync } from "node:fs"
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { CommandError } from "../core/errors.ts"
+import { makeDirectory } from "../kit/make-directory.ts"
 import type { Place } from "./place.ts"
 import type { StoredBytes } from "./read-file.ts"
 
@@ -14,7 +15,7 @@ export async function openDirectory(root: string): Promise<Place> {
   const drafts = join(root, DRAFTS)
   const toPath = (name: string) => join(root, name)
   try {
-    await mkdir(drafts, { recursive: true, mode: 0o750 })
+    makeDirectory(drafts, 0o750)
   } catch (error) {
     throw new CommandError(`the archive cannot be written to ${root}: ${(error as Error).message}`)
   }
@@ -31,7 +32,8 @@ export async function openDirectory(root: string): Promise<Place> {
     async list(folder) {
       const names = (await orMissing(readdir(toPath(folder)))) ?? []
       const files = names.map(async (name) => ({
-        name: join(folder, name),
+        // The names of files are the same on all systems.
+        name: folder === "" ? name : `${folder}/${name}`,
         bytes: (await stat(toPath(join(folder, name)))).size,
       }))
       return Promise.all(files)
@@ -73,6 +75,8 @@ async function orMissing<T>(work: Promise<T>): Promise<T | undefined> {
 
 /** Makes the names in a directory survive a power failure. */
 async function syncDirectory(path: string): Promise<void> {
+  // Windows opens no directory, and writes its entries with the files.
+  if (process.platform === "win32") return
   const directory = await open(path, "r")
   try {
     await directory.sync()

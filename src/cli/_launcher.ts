@@ -18,7 +18,8 @@ export function watchLauncher(): { readonly gone: Promise<string>; forget(): voi
   let timer: NodeJS.Timeout | undefined
   const gone = new Promise<string>((resolve) => {
     timer = setInterval(() => {
-      if (process.ppid === parent && (launcher === undefined || isAlive(launcher))) return
+      // On Windows, the number of the parent stays when it has ended.
+      if (process.ppid === parent && isAlive(parent) && (launcher === undefined || isAlive(launcher))) return
       clearInterval(timer)
       resolve(`${startedBy}, which started the gateway, has ended`)
     }, POLL_MS).unref()

@@ -61,7 +61,6 @@ function toJson(record: LogRecord): string {
     message: "request",
     id: record.id,
     provider: record.provider,
-    // The only text here that comes from outside.
     model: printable(record.model),
     status: record.status_code,
     outcome: record.outcome,
@@ -73,5 +72,9 @@ function toJson(record: LogRecord): string {
     total_cost: record.total_cost ?? null,
     cost_status: record.cost_status,
     billing: record.billing,
+    feature: toPrintable(record.raw_metadata?.["Feature"]),
+    user: toPrintable(record.raw_metadata?.["User-Id"]),
   })
 }
+
+const toPrintable = (text: string | undefined) => (text === undefined ? undefined : printable(text))

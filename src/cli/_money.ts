@@ -1,27 +1,38 @@
 import { withThousands } from "./_text.ts"
 
+/** The option of commands that show money. The program reads it, and not the command. */
+export const EXACT_OPTION = {
+  exact: { type: "boolean", description: "show money with all its digits, and not to cents" },
+} as const
+
+let isExact = false
+
+/** From now on, amounts are shown with all their digits. */
+export function showExactMoney(): void {
+  isExact = true
+}
+
 /**
- * Returns an amount of USD for people. It is exact if that takes at most six digits after the point, else it is rounded
- * to seven significant digits (four for the smallest), but never to zero: `0.00108` -> `$0.00108`,
- * `1234.5678912` -> `$1,234.568`, `0` -> `$0.00`. The sign is in front: `-1.5` -> `-$1.50`.
+ * Returns an amount of USD for people: to cents, or to two significant digits if it is below a cent, so that it is never
+ * rounded to zero. `1234.5678912` -> `$1,234.57`, `0.00108` -> `$0.0011`, `0` -> `$0.00`. The sign is in front: `-1.5` ->
+ * `-$1.50`. With `showExactMoney`, nothing is rounded.
  */
 export function toDollars(decimal: string): string {
   if (decimal.startsWith("-")) return `-${toDollars(decimal.slice(1))}`
   const [whole = "0", fraction = ""] = decimal.split(".")
   const exact = fraction.replace(/0+$/, "")
-  const [shownWhole, shownFraction] = exact.length <= digitsFor(whole, exact) ? [whole, exact] : round(whole, exact)
+  const digits = isExact ? exact.length : digitsFor(whole, exact)
+  const [shownWhole, shownFraction] = exact.length <= digits ? [whole, exact] : round(whole, exact, digits)
   return `$${withThousands(shownWhole)}.${shownFraction.padEnd(2, "0")}`
 }
 
 function digitsFor(whole: string, fraction: string): number {
-  if (whole !== "0") return Math.max(2, Math.min(6, 7 - whole.length))
   const leadingZeros = /^0*/.exec(fraction)![0].length
-  return Math.max(6, leadingZeros + 4)
+  return /^0*$/.test(whole) && leadingZeros >= 2 ? leadingZeros + 2 : 2
 }
 
 /** Rounds half up, in units of the last digit. */
-function round(whole: string, fraction: string): [whole: string, fraction: string] {
-  const digits = digitsFor(whole, fraction)
+function round(whole: string, fraction: string, digits: number): [whole: string, fraction: string] {
   const kept = BigInt(whole + fraction.slice(0, digits)) + (fraction[digits]! >= "5" ? 1n : 0n)
   const text = kept.toString().padStart(digits + 1, "0")
   return [text.slice(0, -digits), text.slice(-digits).replace(/0+$/, "")]

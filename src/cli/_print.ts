@@ -1,6 +1,6 @@
 import { readRuntimeEnvironment } from "../config/runtime-environment.ts"
 import { CommandError } from "../core/errors.ts"
-import { toMessage, toPrintableJson } from "./_text.ts"
+import { toMessage, toPrintableJson, wrapProse } from "./_text.ts"
 
 const CLEAR = "\u001b[H\u001b[2J\u001b[3J"
 
@@ -55,10 +55,15 @@ export function printJson(value: unknown, shape?: "one line"): void {
   print(toPrintableJson(value, shape ? undefined : 2))
 }
 
+/** A terminal breaks words in their middle. */
+export function wrapMessage(message: string): string {
+  return process.stderr.isTTY === true ? wrapProse(message, Math.max(40, process.stderr.columns || 80)) : message
+}
+
 /** Writes a message for people to stderr, where a program that reads the data does not have to skip it. */
 export function printMessage(text: string): void {
   clear()
-  const message = toMessage(text)
+  const message = wrapMessage(toMessage(text))
   process.stderr.write(message.endsWith("\n") ? message : `${message}\n`)
 }
 

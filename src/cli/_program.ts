@@ -1,3 +1,4 @@
+import cluster from "node:cluster"
 import { runCommand } from "citty"
 import { findNearest } from "../config/nearest.ts"
 import { readRuntimeEnvironment } from "../config/runtime-environment.ts"
@@ -9,7 +10,8 @@ import type { CommandEntry, Program } from "./_commands.ts"
 import { type Candidates, complete } from "./_complete.ts"
 import { replaceDemo } from "./_demo-file.ts"
 import { commandHelp, groupHelp } from "./_help.ts"
-import { exitOnBrokenPipe } from "./_print.ts"
+import { showExactMoney } from "./_money.ts"
+import { exitOnBrokenPipe, printMessage, wrapMessage } from "./_print.ts"
 import { printable, toMessage } from "./_text.ts"
 import { parseWatch, watch } from "./_watch.ts"
 
@@ -48,12 +50,21 @@ async function dispatch(program: Program, given: readonly string[]): Promise<voi
     }
     throw new CommandError(explainNoCommand(title, entry, options[0]), 2)
   }
+  const begins = "begins" in entry ? entry.begins : undefined
+  if (begins !== undefined && !wantsHelp) printBeginning(begins, options)
   const { default: command } = await entry.load()
   if (wantsHelp) return void process.stdout.write(commandHelp(title, command, entry))
   checkArguments(title, command, rest)
+  if (Object.hasOwn(command.args ?? {}, "exact") && options.includes("--exact")) showExactMoney()
   const show = () => runCommand(command, { rawArgs: replaceDemo(command, rest) })
   const seconds = Object.hasOwn(command.args ?? {}, "watch") ? parseWatch(listValues("watch", rest)[0]) : undefined
   await (seconds === undefined ? show() : watch(seconds, show))
+}
+
+/** Says on a terminal that something happens. A log for programs has no such line, and a worker says nothing. */
+function printBeginning(text: string, options: readonly string[]): void {
+  const isForPrograms = options.some((option) => option.startsWith("--log-format"))
+  if (process.stderr.isTTY && !isForPrograms && cluster.isPrimary) printMessage(text)
 }
 
 /** Returns the options for which `help COMMAND` and `version` stand. */
@@ -121,7 +132,7 @@ function printError(error: unknown): number {
     const message =
       error instanceof InputError ? `--${error.field.replaceAll("_", "-")}: ${error.problem}` : error.message
     // Without a message, the error stands in the log already.
-    if (message !== "") process.stderr.write(`error: ${toMessage(message)}\n`)
+    if (message !== "") process.stderr.write(`${wrapMessage(`error: ${toMessage(message)}`)}\n`)
     return error.exitCode
   }
   const { debug } = readRuntimeEnvironment()

@@ -39,9 +39,9 @@ export function createByteProgress(): Progress {
   return { update: (done, total) => update(toMegabytes(done), toMegabytes(total)), end }
 }
 
-/** Returns a bar, a share and the numbers: `██████▌                   27 %  1,350,000 of 5,000,000 requests` */
+/** Returns a bar, a share and the numbers: `██████▌                   27%  1,350,000 of 5,000,000 requests` */
 export function toProgressLine(done: number, total: number, noun: string): string {
   const share = total === 0 ? 1 : Math.min(1, done / total)
-  const percent = `${Math.floor(share * 100)} %`.padStart(5)
+  const percent = `${Math.floor(share * 100)}%`.padStart(4)
   return `${toBar(share, WIDTH).padEnd(WIDTH)} ${percent}  ${withThousands(done)} of ${withThousands(total)} ${noun}`
 }

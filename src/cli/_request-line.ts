@@ -6,7 +6,7 @@ const MAX_MODEL_LENGTH = 60
 
 /**
  * Returns the line of the log for a request:
- * `12:03:11  anthropic  claude-sonnet-4-5  200 stream  1.9s  in 87,000 (80,000 cached)  out 1,000  $0.0638`
+ * `12:03:11  anthropic  claude-sonnet-4-5  200 stream  1.9s  in 87,000 (80,000 cached)  out 1,000  $0.0638  chat-bot  ann`
  */
 export function toRequestLine(record: LogRecord): string {
   const parts = [
@@ -17,9 +17,15 @@ export function toRequestLine(record: LogRecord): string {
     toSeconds(record.response_time_ms),
     ...toTokens(record),
     toCost(record),
+    ...toAttribution(record),
   ]
   if (record.outcome !== "complete") parts.push(record.outcome.replace("_", " "))
   return parts.filter((part) => part !== "").join("  ")
+}
+
+/** Returns the feature and the user of a request, which is what its cost is for. */
+function toAttribution({ raw_metadata: metadata }: LogRecord): string[] {
+  return ["Feature", "User-Id"].map((name) => clean(metadata?.[name] ?? ""))
 }
 
 function toTokens(record: LogRecord): string[] {

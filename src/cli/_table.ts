@@ -1,5 +1,6 @@
 import type { Screen } from "./_print.ts"
 import { printable, withThousands } from "./_text.ts"
+import { displayWidth, pad, truncate } from "./_width.ts"
 
 export interface Column {
   readonly title: string
@@ -7,6 +8,8 @@ export interface Column {
   readonly cells: readonly string[]
   /** The cell of the line of totals. A table in which no column has one has no such line. */
   readonly total?: string
+  /** Shorter cells, such as the beginnings of ids, if the screen is too narrow for `cells`. */
+  readonly short?: readonly string[]
   /** A column with a rank is hidden if the screen is too narrow, the highest rank first. */
   readonly hideRank?: number
   /** The cells may be truncated with an ellipsis. Cells of other columns are numbers, which are never truncated. */
@@ -17,7 +20,10 @@ const GAP = "  "
 /** The smallest width of a column that shrinks, before and after other columns were hidden. */
 const MIN_WIDTHS = [18, 10] as const
 
-/** Renders aligned columns. On a terminal they fit its width; elsewhere nothing is truncated and nothing is drawn. */
+/**
+ * Renders aligned columns. On a terminal they fit its width: cells become short, then truncated, then columns are hidden.
+ * Elsewhere nothing is truncated and nothing is drawn.
+ */
 export function renderTable(all: readonly Column[], screen: Screen): string {
   const columns = fit(all.map(toPrintable), screen.width)
   const widths = columns.map(widthOf)
@@ -34,7 +40,7 @@ export function renderTable(all: readonly Column[], screen: Screen): string {
   const dim = (text: string) => (screen.color ? `\u001b[2m${text}\u001b[22m` : text)
   return [
     bold(line(columns.map(({ title }) => title))),
-    dim(rule),
+    ...(count > 0 ? [dim(rule)] : []),
     ...Array.from({ length: count }, (_, row) => tint(line(columns.map(({ cells }) => cells[row] ?? "")))),
     ...(hasTotal ? [dim(rule), bold(line(columns.map(({ total }) => total ?? "")))] : []),
     "",
@@ -57,12 +63,24 @@ export function toBar(share: number, width: number): string {
   return "█".repeat(Math.floor(eighths / 8)) + EIGHTHS[eighths % 8]!
 }
 
+/** Returns the beginnings of ids that tell them apart: eight characters or more. Commands accept them in place of ids. */
+export function toShortIds(ids: readonly string[], atLeast = 8): string[] {
+  const all = [...new Set(ids)]
+  return ids.map((id) => {
+    let length = atLeast
+    while (length < id.length && all.some((other) => other !== id && other.startsWith(id.slice(0, length)))) length++
+    return id.slice(0, length).replace(/-$/, "")
+  })
+}
+
 export function toCounts(counts: readonly number[]): string[] {
   return counts.map((count) => withThousands(count))
 }
 
 function fit(columns: readonly Column[], width: number | undefined): readonly Column[] {
   if (width === undefined || totalOf(columns) <= width) return columns
+  const short = columns.find((column) => column.short !== undefined)
+  if (short !== undefined) return fit(columns.with(columns.indexOf(short), shorten(short)), width)
   const shrunk = shrink(columns, width, MIN_WIDTHS[0])
   if (totalOf(shrunk) <= width) return shrunk
   const hideable = columns.filter(({ hideRank }) => hideRank !== undefined)
@@ -72,18 +90,33 @@ function fit(columns: readonly Column[], width: number | undefined): readonly Co
   return fit(others, width)
 }
 
-/** Truncates the widest column that shrinks, down to `minWidth`, as far as needed. */
+function shorten({ short, ...column }: Column): Column {
+  return { ...column, cells: short! }
+}
+
+/** Truncates the columns that shrink, the widest first, down to `minWidth`, as far as needed. */
 function shrink(columns: readonly Column[], width: number, minWidth: number): readonly Column[] {
   const excess = totalOf(columns) - width
   const widest = columns.filter(({ shrinks }) => shrinks).toSorted((a, b) => widthOf(b) - widthOf(a))[0]
   if (widest === undefined || excess <= 0 || widthOf(widest) <= minWidth) return columns
   const newWidth = Math.max(minWidth, widthOf(widest) - excess)
-  const narrow = { ...widest, cells: widest.cells.map((cell) => truncate(cell, newWidth)) }
-  return columns.map((column) => (column === widest ? narrow : column))
+  const narrow = {
+    ...widest,
+    cells: widest.cells.map((cell) => truncate(cell, newWidth)),
+    ...(widest.total !== undefined && { total: truncate(widest.total, newWidth) }),
+  }
+  // A title that is wider than its cells would stay as wide as it is, again and again.
+  if (widthOf(narrow) > newWidth) return columns
+  return shrink(columns.with(columns.indexOf(widest), narrow), width, minWidth)
 }
 
 function toPrintable(column: Column): Column {
-  return { ...column, cells: column.cells.map((cell) => printable(cell)) }
+  const { cells, short } = column
+  return {
+    ...column,
+    cells: cells.map((cell) => printable(cell)),
+    ...(short && { short: short.map((cell) => printable(cell)) }),
+  }
 }
 
 function totalOf(columns: readonly Column[]): number {
@@ -92,32 +125,4 @@ function totalOf(columns: readonly Column[]): number {
 
 function widthOf({ title, cells, total }: Column): number {
   return Math.max(displayWidth(title), displayWidth(total ?? ""), ...cells.map(displayWidth))
-}
-
-/** Pads a cell with spaces to a number of terminal columns. */
-export function pad(cell: string, width: number, align: Column["align"]): string {
-  const space = " ".repeat(Math.max(0, width - displayWidth(cell)))
-  return align === "left" ? cell + space : space + cell
-}
-
-/** Truncates a text to a number of terminal columns; an ellipsis marks the end. */
-export function truncate(cell: string, width: number): string {
-  if (displayWidth(cell) <= width) return cell
-  let kept = ""
-  for (const { segment } of new Intl.Segmenter().segment(cell)) {
-    if (displayWidth(kept + segment) > width - 1) break
-    kept += segment
-  }
-  return `${kept}…`
-}
-
-const WIDE =
-  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u
-
-/** Returns the number of terminal columns of a text: ideographs and emoji take two, combining marks none. */
-export function displayWidth(text: string): number {
-  if (/^[\x20-\x7e]*$/.test(text)) return text.length
-  let width = 0
-  for (const character of text) width += /\p{M}|\u200d/u.test(character) ? 0 : WIDE.test(character) ? 2 : 1
-  return width
 }

@@ -1,5 +1,6 @@
 import { redactSecretValues } from "../core/secrets.ts"
 import { INVISIBLE } from "../core/text.ts"
+import { displayWidth } from "./_width.ts"
 
 /** Makes a message safe for people: without credentials of known shapes, and without invisible characters but newlines. */
 export function toMessage(text: string): string {
@@ -26,9 +27,10 @@ export function escapeUnprintable(json: string): string {
   )
 }
 
-/** Returns a whole number with separators: 1234567 -> "1,234,567". */
-export function withThousands(whole: string | number | bigint): string {
-  return String(whole).replace(/\B(?=(\d{3})+(?!\d))/g, ",")
+/** Returns a number with separators: 1234567 -> "1,234,567", and "1234.56789" -> "1,234.56789". */
+export function withThousands(number: string | number | bigint): string {
+  const [whole, ...fraction] = String(number).split(".")
+  return [whole!.replace(/\B(?=(\d{3})+(?!\d))/g, ","), ...fraction].join(".")
 }
 
 /** Returns a time as tables show it: `2026-11-21 09:30:05` in a time zone. */
@@ -37,16 +39,29 @@ export function toMoment(at: Date, tz: string): string {
   return parts.format(at)
 }
 
-/** Breaks ASCII text between words into lines of at most `width` columns; if `width` is undefined, into one line. */
+/** Breaks text between words into lines of at most `width` columns; if `width` is undefined, into one line. */
 export function wrap(text: string, width: number | undefined): string[] {
   const lines: string[] = []
   for (const word of text.split(" ")) {
     const last = lines.at(-1)
-    if (last !== undefined && (width === undefined || last.length + 1 + word.length <= width))
+    if (last !== undefined && (width === undefined || displayWidth(last) + 1 + displayWidth(word) <= width))
       lines[lines.length - 1] = `${last} ${word}`
     else lines.push(word)
   }
   return lines
+}
+
+/** Breaks lines of prose between words. Lines that begin with a space, such as commands to copy, stay as they are. */
+export function wrapProse(text: string, width: number | undefined): string {
+  return text
+    .split("\n")
+    .flatMap((line) => (line.startsWith(" ") ? [line] : wrap(line, width)))
+    .join("\n")
+}
+
+/** Returns moments without their years and seconds, for narrow screens: `2026-11-21 09:30:05` -> `11-21 09:30`. */
+export function toShortMoments(moments: readonly string[]): string[] {
+  return moments.map((moment) => moment.replace(/^\d{4}-(\d\d-\d\d \d\d:\d\d):\d\d$/, "$1"))
 }
 
 /** Formats the duration of a request: `850ms`, `1.9s`. */

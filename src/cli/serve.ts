@@ -11,6 +11,7 @@ import { parsePort } from "./_args.ts"
 import { createLog, type Log, logWarnings } from "./_log.ts"
 import { print, printSecret } from "./_print.ts"
 import { type ExitOnBug, exitOnBug, waitForShutdown } from "./_shutdown.ts"
+import { showWaiting } from "./_waiting.ts"
 import { welcome } from "./_welcome.ts"
 
 export default defineCommand({
@@ -24,13 +25,16 @@ export default defineCommand({
     demo: { type: "boolean", description: "try it with sample data and a fake provider: no key, no network" },
   },
   async run({ args }) {
-    const log = createLog({ format: args["log-format"], quiet: args.quiet ?? false })
+    const ownLog = createLog({ format: args["log-format"], quiet: args.quiet ?? false })
+    const { log, end } = isWorker() ? { log: ownLog, end() {} } : showWaiting(ownLog)
     logWarnings(log)
     surviveLogErrors()
     const exit = exitOnBug(log.line)
-    await (args.demo ? serveDemo(args, log, exit) : serve(args, log, exit)).catch((error: unknown) =>
-      endLog(log, error),
-    )
+    const parts = { args, log, exit, onReady: end }
+    await (args.demo ? serveDemo(parts) : serve(parts)).catch((error: unknown) => {
+      end()
+      endLog(log, error)
+    })
   },
 })
 
@@ -61,10 +65,19 @@ function endLog(log: Log, thrown: unknown): never {
   throw new CommandError("", error.exitCode)
 }
 
-async function serve(args: Args, log: Log, exit: ExitOnBug): Promise<void> {
+interface Parts {
+  readonly args: Args
+  readonly log: Log
+  readonly exit: ExitOnBug
+  /** Called before the banner. */
+  onReady(): void
+}
+
+async function serve({ args, log, exit, onReady }: Parts): Promise<void> {
   if (isWorker()) {
     const worker = await startWorker({ log: log.line, onRecord: log.request })
     exit.flushSync = worker.flushSync
+    onReady()
     return waitForShutdown(worker, log.line, worker)
   }
   const loaded = await loadSettings({
@@ -77,6 +90,7 @@ async function serve(args: Args, log: Log, exit: ExitOnBug): Promise<void> {
   const options = { settings, log: log.line, onRecord: log.request }
   const server = countWorkers(settings) > 1 ? await startPrimary(options) : await startServer(options)
   exit.flushSync = server.flushSync
+  onReady()
   process.once("exit", announceGateway(settings, server))
   // From the banner on, a signal drains the server.
   const stopped = waitForShutdown(server, log.line)
@@ -99,7 +113,7 @@ async function announce(server: RunningServer): Promise<void> {
 }
 
 /** Serves the demo. Its code is loaded only here, and it does not touch real data. */
-async function serveDemo(args: Args, log: Log, exit: ExitOnBug): Promise<void> {
+async function serveDemo({ args, log, exit, onReady }: Parts): Promise<void> {
   if (args.config !== undefined) throw new CommandError("--demo has its own settings: leave --config out", 2)
   const [{ openDemo }, { fillDemo }] = await Promise.all([import("./_demo.ts"), import("../server/demo.ts")])
   const { settings, provider } = await openDemo({ host: args.host, port: parsePort(args.port) })
@@ -114,6 +128,7 @@ async function serveDemo(args: Args, log: Log, exit: ExitOnBug): Promise<void> {
     throw error
   })
   exit.flushSync = server.flushSync
+  onReady()
   process.once("exit", announceGateway(settings, server))
   process.stdout.write(welcome({ ...server, isDemo: true }))
   await waitForShutdown(server, log.line)

@@ -14,12 +14,14 @@ const GO_GATEWAY: Readonly<Record<string, string>> = createTable({
   jwt: "use the command `keys`",
   managed: "there is nothing in its place",
   oauth: "use the command `keys`",
-  secrets: "clients send the provider's key themselves",
+  routing: "each request goes to the provider that it names",
+  secrets: "clients send the provider's key themselves, or use `majordomo-gateway provider-keys add`",
   "logging.level": "use `serve --quiet` to log no requests",
   "logging.max_request_body_size": "use logging.max_body_size",
   "logging.max_response_body_size": "use logging.max_body_size",
   "metadata.active_keys_cache_ttl": "the gateway learns about changed names at once",
   "metadata.hll_flush_interval": "values are counted exactly",
+  "pricing.model_catalog_file": "use pricing.fallback_file, or `majordomo-gateway pricing set`",
   "pricing.deprecated_models_file": "models keep the prices of their time",
   "providers.azure.region": "use providers.azure.base_url",
   "server.base_url": "use metering.rewrite_result_urls",
@@ -33,7 +35,16 @@ const GO_GATEWAY: Readonly<Record<string, string>> = createTable({
 })
 
 /** Providers that the Go gateway knows by name alone. Here, any provider that is not built in needs a format. */
-const GO_PROVIDERS = new Set(["deepseek", "fireworks", "together"])
+const GO_PROVIDERS = new Set([
+  "baseten",
+  "deepinfra",
+  "deepseek",
+  "fireworks",
+  "moonshot",
+  "nebius",
+  "novita",
+  "together",
+])
 
 /** Variables with our prefix that are not settings. Tests, clients and the runtime environment read them. */
 const OTHER_VARIABLES = new Set(["MAJORDOMO_API_KEY", "MAJORDOMO_GATEWAY_URL", "MAJORDOMO_DEBUG"])

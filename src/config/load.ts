@@ -5,6 +5,7 @@ import { mergeChannelFields } from "./channel-variables.ts"
 import { readDotenv, readVariables, type Variables } from "./environment.ts"
 import { readConfigFile } from "./file.ts"
 import { dropGoValues } from "./go-compat.ts"
+import { warnOfGoVariables } from "./go-variables.ts"
 import { checkRules } from "./notification-rules.ts"
 import { checkOidc } from "./oidc.ts"
 import { findNameProblem, type ProviderCatalog, toProviders } from "./providers.ts"
@@ -53,6 +54,7 @@ export async function loadSettings(options: LoadOptions, catalog: ProviderCatalo
   ]
   const withBilling = readBillingCredentials(readAdminToken(set, env["ADMIN_TOKEN"], notes), env)
   const ours = mergeChannelFields(readOtelVariables(withBilling, env, notes))
+  warnOfGoVariables(env, notes)
   const all = dropGoValues([...ours, ...readDatabaseUrl(set, env["DATABASE_URL"], notes)], notes)
   const { values, sources } = readValues({ sourced: all, cwd, catalog }, notes)
   checkOidc(values, sources, notes)

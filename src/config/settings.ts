@@ -193,7 +193,7 @@ export const SETTINGS = {
     labels: row(
       metricLabels,
       "[]",
-      "metadata names whose values become labels of the metrics of requests, such as `[Team, Feature]`: [metrics](docs/metrics.md)",
+      "metadata names whose values become labels of the metrics of requests, such as `[Team, Feature]`: [metrics](metrics.md)",
     ),
     max_series: row(
       wholeNumber(10, 100_000),
@@ -203,7 +203,7 @@ export const SETTINGS = {
     otlp: {
       endpoint: optional(
         orNothing(webAddress),
-        "address of an OpenTelemetry receiver (OTLP over HTTP), such as `http://localhost:4318`, to which spans and metrics of requests are sent: [telemetry](docs/telemetry.md). `OTEL_EXPORTER_OTLP_ENDPOINT` is read too. Default: nothing is sent",
+        "address of an OpenTelemetry receiver (OTLP over HTTP), such as `http://localhost:4318`, to which spans and metrics of requests are sent: [telemetry](telemetry.md). `OTEL_EXPORTER_OTLP_ENDPOINT` is read too. Default: nothing is sent",
       ),
       headers: row(
         headerTable,
@@ -234,7 +234,7 @@ export const SETTINGS = {
       enabled: row(
         yesOrNo,
         false,
-        "whether the gateway receives OTLP at `/v1/logs`, so that Claude Code and Codex report the usage that does not pass through it: [telemetry](docs/telemetry.md)",
+        "whether the gateway receives OTLP at `/v1/logs`, so that Claude Code and Codex report the usage that does not pass through it: [telemetry](telemetry.md)",
       ),
       max_body_size: row(size, "8MiB", "maximum size of a request to the receiver, after decompression"),
     },
@@ -319,7 +319,7 @@ export const SETTINGS = {
     enabled: row(
       yesOrNo,
       true,
-      "whether WebSockets are relayed: [WebSockets](docs/websockets.md). Without them, a client gets 426, and those that can use HTTP",
+      "whether WebSockets are relayed: [WebSockets](websockets.md). Without them, a client gets 426, and those that can use HTTP",
     ),
     idle_timeout: row(duration, "1h", "time without any message or ping after which an open WebSocket is closed"),
     max_age: row(duration, "24h", "age above which a WebSocket is closed as soon as none of its responses is running"),
@@ -385,7 +385,7 @@ export const SETTINGS = {
   archive: {
     to: optional(
       orNothing(archivePlace),
-      "where finished days are written as Parquet files: a directory, or `s3://BUCKET/PREFIX` with the region, the endpoint and the keys of `s3`. See [archive](docs/archive.md)",
+      "where finished days are written as Parquet files: a directory, or `s3://BUCKET/PREFIX` with the region, the endpoint and the keys of `s3`. See [archive](archive.md)",
     ),
     daily: row(yesOrNo, true, "whether the gateway writes finished days by itself, if `archive.to` is set"),
     settle: row(
@@ -497,14 +497,14 @@ export const SETTINGS = {
     daily: row(
       yesOrNo,
       true,
-      "whether `serve` compares the bill once a day, for each provider whose credential is set here: [reconcile](docs/reconcile.md)",
+      "whether `serve` compares the bill once a day, for each provider whose credential is set here: [reconcile](reconcile.md)",
     ),
   },
   notifications: {
     channels: row(
       channelTable,
       "{}",
-      "where notifications go, by name, such as `{ ops: { type: slack, url: … } }`: [notifications](docs/notifications.md). A field can be a variable of its own, such as `MAJORDOMO_NOTIFICATIONS_CHANNELS_OPS_URL`",
+      "where notifications go, by name, such as `{ ops: { type: slack, url: … } }`: [notifications](notifications.md). A field can be a variable of its own, such as `MAJORDOMO_NOTIFICATIONS_CHANNELS_OPS_URL`",
       secret,
     ),
     rules: optional(
@@ -515,7 +515,7 @@ export const SETTINGS = {
   },
   limits: optional(
     limitList,
-    "budgets and rate limits, a list of objects such as `{ name: search, measure: cost, amount: 50, window: month }`: [limits](docs/limits.md). They are read-only elsewhere; without the setting, limits are only in the database",
+    "budgets and rate limits, a list of objects such as `{ name: search, measure: cost, amount: 50, window: month }`: [limits](limits.md). They are read-only elsewhere; without the setting, limits are only in the database",
   ),
 } as const
 

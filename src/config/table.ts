@@ -1,7 +1,7 @@
 import { type ProviderCatalog, toProviderSettings } from "./providers.ts"
 import { listRows } from "./rows.ts"
 
-/** Returns the README's table of settings in Markdown. */
+/** Returns the table of docs/settings.md in Markdown. */
 export function toSettingsTable(catalog: ProviderCatalog): string {
   const rows = listRows().map(({ path, setting }) => toLine(path, setting.initial, setting.doc))
   const providers = [

@@ -27,6 +27,11 @@ interface JobFetched {
   readonly fetched: string
 }
 
+/** Returns true for the note of a request whose work goes on in the background, so that its usage comes later. */
+export function isRunningJob(job: JobNote | undefined): boolean {
+  return job !== undefined && "created" in job && job.state === "running" && job.billed === undefined
+}
+
 /** One billed piece of a job. Its record has the usage and the cost; it becomes a row at most once. */
 export interface JobItemKey {
   readonly kind: JobKind

@@ -50,8 +50,11 @@ export interface LogRecord {
   /** The connection that a response came on, which is the same in all rows of one WebSocket. */
   readonly websocket_id: string | undefined
   readonly outcome: Outcome
-  /** `telemetry`: the client reported the request, which did not pass through the gateway. `undefined`: it did. */
-  readonly source: "telemetry" | undefined
+  /**
+   * `undefined`: the request passed through the gateway. `telemetry`: the client reported it. `import`: another product has recorded
+   * it.
+   */
+  readonly source: "telemetry" | "import" | undefined
   /** The provider's own id of the request; `undefined`: it is not known, or the gateway receives no telemetry. */
   readonly provider_request_id: string | undefined
   /** Session and tokens (`toUsageKey`), by which a client's report of the request is recognized. */

@@ -3,6 +3,7 @@ import type { Database } from "./_database.ts"
 import { copyAudit, copyPriceOverrides, copyTokens } from "./copy/access.ts"
 import { copyArchive } from "./copy/archive.ts"
 import { createCardCopy } from "./copy/cards.ts"
+import { copyImports } from "./copy/imports.ts"
 import { copyJobs } from "./copy/jobs.ts"
 import { copyKeys, copyMetadataNames, copyProviderKeys, raiseCounters, readJournalMarks } from "./copy/keys.ts"
 import { copyLimits } from "./copy/limits.ts"
@@ -31,8 +32,9 @@ const ROWS_AT_ONCE = 250
 
 /**
  * Copies keys, provider keys, admin tokens, requests, jobs, metadata names, repricings, the history of prices, the prices
- * that were set, the comparisons with bills, the notifications, the audit log, the limits, the totals of pruned days and the
- * state of the archive into another database, after migrating both. Rows keep their ids, so the copy can be repeated, also after an interruption and while both databases
+ * that were set, the comparisons with bills, the list of imports, the notifications, the audit log, the limits, the totals of
+ * pruned days and the state of the archive into another database, after migrating both. Rows keep their ids, so the copy can
+ * be repeated, also after an interruption and while both databases
  * are in use: rows that are there already stay and count once. The target's own triggers make its rollups.
  */
 export async function copyDatabase(
@@ -59,6 +61,7 @@ export async function copyDatabase(
   await createPriceHistoryStore(target).add(await createPriceHistoryStore(source).readNew())
   await copyPriceOverrides(source, target)
   await copyReconciliations(source, target)
+  await copyImports(source, target)
   await copyNotifications(source, target)
   await copyTokens(source, target)
   await copyAudit(source, target)

@@ -7,6 +7,13 @@ type Queryable = Pick<Database, "query">
 
 const TIMEOUT_MS = 5_000
 
+/**
+ * The messages that are due. A message that was never tried, or was tried in the future, has waited since before the clock of
+ * the database went back, and would wait again as long as it went back.
+ */
+const IS_DUE = `state = 'waiting'
+  AND (next_attempt_at <= now() OR attempts = 0 OR attempted_at > now() + interval '5 minutes')`
+
 /** A message that this gateway sends now, and no other one until its lease ends. */
 export interface ClaimedDelivery {
   readonly id: string
@@ -21,7 +28,7 @@ export interface ClaimedDelivery {
 /** Returns the channels for which a message is due. */
 export async function listDueChannels(db: Queryable): Promise<readonly string[]> {
   const { rows } = await db.query<{ channel: string }>({
-    text: "SELECT DISTINCT channel FROM majordomo_deliveries WHERE state = 'waiting' AND next_attempt_at <= now()",
+    text: `SELECT DISTINCT channel FROM majordomo_deliveries WHERE ${IS_DUE}`,
     timeoutMs: TIMEOUT_MS,
   })
   return rows.map(({ channel }) => channel)
@@ -37,7 +44,7 @@ export async function claimDelivery(
         UPDATE majordomo_deliveries SET attempts = attempts + 1, attempted_at = now(),
           next_attempt_at = now() + make_interval(secs => $2)
         WHERE id = (SELECT id FROM majordomo_deliveries
-          WHERE state = 'waiting' AND next_attempt_at <= now() AND channel = $1
+          WHERE ${IS_DUE} AND channel = $1
           ORDER BY next_attempt_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
         RETURNING id, notification_id, attempts)
       SELECT n.*, c.id AS delivery, c.attempts, (extract(epoch FROM now() - n.created_at) * 1000)::float8 AS age_ms

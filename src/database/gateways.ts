@@ -35,7 +35,7 @@ export function isQuestion(payload: string): boolean {
 }
 
 export interface GatewayIdentity {
-  /** A name for people: the host and the process. */
+  /** A name for people: the host, the process and the version. */
   readonly name: string
   /** The directory that only this process owns, with its host. The row of an earlier process there is obsolete. */
   readonly slot: string
@@ -95,17 +95,33 @@ export async function askGateways(db: Database): Promise<GatewayAnswers> {
   }
 }
 
-/** Lists the gateways of the database, by their names. */
-export async function listGateways(db: Database): Promise<readonly GatewayAnswer[]> {
-  return (await readGateways(db, "0")).map((gateway) => ({
-    name: gateway.name ?? "a gateway of an older version",
-    lastSeenAt: gateway.seen_at.toISOString(),
+/** A process of a gateway. */
+export interface GatewayProcess extends GatewayAnswer {
+  /** Its journal directory, with its host. */
+  readonly slot: string
+  /** Undefined: it is of an older version, whose ids do not say it. */
+  readonly startedAt: string | undefined
+}
+
+/** Lists the processes of the gateways of the database, by their names. */
+export async function listProcesses(db: Database): Promise<readonly GatewayProcess[]> {
+  return (await readGateways(db, "0")).map(({ id, name, slot, seen_at }) => ({
+    name: name ?? "a gateway of an older version",
+    slot: slot ?? "",
+    startedAt: toStart(id)?.toISOString(),
+    lastSeenAt: seen_at.toISOString(),
   }))
+}
+
+/** Returns the time at which an id of version 7 was made. */
+function toStart(id: string): Date | undefined {
+  return id[14] === "7" ? new Date(Number.parseInt(id.replace("-", "").slice(0, 12), 16)) : undefined
 }
 
 interface FoundGateway {
   readonly id: string
   readonly name: string | null
+  readonly slot: string | null
   readonly seen_at: Date
   readonly accepts_until: Date | null
   readonly answered: boolean
@@ -117,7 +133,7 @@ interface FoundGateway {
 async function readGateways(db: Database, question: string): Promise<readonly FoundGateway[]> {
   const { rows } = await db.query<FoundGateway>({
     text: `SELECT *, accepts_until < clock_timestamp() AS expired FROM (
-        SELECT id, name, seen_at, heard >= $2::bigint AS answered,
+        SELECT id, name, slot, seen_at, heard >= $2::bigint AS answered,
           seen_at > clock_timestamp() - make_interval(secs => $1) AS recent,
           seen_at + make_interval(secs => offline_s + $1) AS accepts_until -- a look-up may have followed the renewal
         FROM majordomo_gateways) AS gateways

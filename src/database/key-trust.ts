@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto"
+import { uuidV7 } from "../kit/uuid.ts"
 import type { Database } from "./_database.ts"
 import {
   type GatewayIdentity,
@@ -38,7 +38,8 @@ interface KeyTrust {
 
 /** Listens for changes of keys, and keeps the row of this gateway in majordomo_gateways (see gateways.ts). */
 export function createKeyTrust(db: Database, { identity, now, onChange, onRenewed }: KeyTrustOptions): KeyTrust {
-  const id = randomUUID()
+  // It says when the process started, which `status` shows.
+  const id = uuidV7(Date.now())
   let epoch = 0
   let provenAt = Number.NEGATIVE_INFINITY
   let contactAt = Number.NEGATIVE_INFINITY

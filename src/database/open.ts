@@ -65,6 +65,16 @@ export function describeStorage(options: StorageOptions): string {
 
 /** Opens a PostgreSQL server, for example the target of `migrate --to URL`. Throws like `openDatabase`. */
 export async function openPostgres(options: PostgresOptions): Promise<Database> {
+  return checkSchema(await connectToPostgres(options))
+}
+
+/** Opens the database of another product, whose schema is its own. @throws CommandError if it cannot be reached */
+export function openForeignPostgres(url: string): Promise<Database> {
+  const none = { host: undefined, port: undefined, user: undefined, password: undefined, database: undefined }
+  return connectToPostgres({ ...none, url, sslmode: undefined, maxConns: 1, schema: undefined, isSet: true })
+}
+
+async function connectToPostgres(options: PostgresOptions): Promise<Database> {
   const { config, hosts, tlsFallback, requireChannelBinding, where } = toConnection(options)
   const { schema } = options
   const database = createPostgresDatabase(config, {
@@ -87,7 +97,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
     await database.close()
     throw error instanceof CommandError ? error : explainConnectFailure(error, where)
   }
-  return checkSchema(database)
+  return database
 }
 
 /**

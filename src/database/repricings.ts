@@ -31,7 +31,7 @@ export interface RepriceableRow {
   readonly key_discount_percent: string | null
   /** The API dialect by which the answer was metered. NULL in rows of earlier versions. */
   readonly dialect: string | null
-  /** `telemetry`: `usage` is a client's report, and not the provider's own object. */
+  /** NULL: a gateway relayed the request. Otherwise `usage` is a client's report or an imported record, and not the provider's own object. */
   readonly source: string | null
 }
 

@@ -1,7 +1,8 @@
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync, statSync } from "node:fs"
+import { accessSync, chmodSync, constants, existsSync, readFileSync, statSync } from "node:fs"
 import { userInfo } from "node:os"
 import { dirname, join } from "node:path"
 import { CommandError } from "../core/errors.ts"
+import { makeDirectory } from "../kit/make-directory.ts"
 
 const { R_OK, W_OK, X_OK } = constants
 /** The directories in the data directory. Those that root made by mistake are found before something fails. */
@@ -25,7 +26,7 @@ export function requireWritable(dataDir: string, { create = true }: { readonly c
     const existing = findExisting(dataDir)
     if (!statSync(existing).isDirectory()) throw new Error(`ENOTDIR: ${existing} is not a directory`)
     accessSync(existing, W_OK | X_OK)
-    if (create) mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    if (create) makeDirectory(dataDir)
     else if (!statSync(dataDir, { throwIfNoEntry: false })) return
     const parts = PARTS.map((name) => join(dataDir, name)).filter((path) => existsSync(path))
     for (const path of [dataDir, ...parts]) accessSync(path, R_OK | W_OK | X_OK)

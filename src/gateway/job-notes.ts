@@ -1,13 +1,17 @@
 import type { JobItemKey } from "../core/job.ts"
-import type { JobItem, JobSighting, JobSink } from "../providers/_jobs.ts"
+import { AnswerDescription, type MeterSink } from "../providers/_description.ts"
+import type { JobItem, JobSighting } from "../providers/_jobs.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
 
 interface JobSteps {
+  /** Somebody asks how answers describe themselves. */
+  readonly describesRequests: boolean
   recordItem(request: ProxiedRequest, item: JobItem): void
 }
 
-/** Adds to a request what its answer says about jobs of the provider. */
-export class JobNotes implements JobSink {
+/** Adds to a request what its answer says about jobs of the provider, and about itself. */
+export class JobNotes implements MeterSink {
+  readonly description: AnswerDescription | undefined
   private readonly steps: JobSteps
   private readonly request: ProxiedRequest
   /** The file or job whose items the answer delivers. */
@@ -16,6 +20,7 @@ export class JobNotes implements JobSink {
   constructor(steps: JobSteps, request: ProxiedRequest) {
     this.steps = steps
     this.request = request
+    if (steps.describesRequests) this.description = request.description = new AnswerDescription()
   }
 
   onJob(sighting: JobSighting): void {

@@ -65,6 +65,7 @@ export function createGateway(deps: Deps): Gateway {
 class Pipeline implements Gateway, RelaySteps, SessionSteps {
   readonly counters = createCounters()
   readonly writeTimeoutMs: number
+  readonly describesRequests: boolean
   readonly held = new HeldAnswers()
   readonly deps: Deps
   private readonly router: Router
@@ -91,6 +92,7 @@ class Pipeline implements Gateway, RelaySteps, SessionSteps {
     this.chooseCredentials = createCredentialChoice(deps.dialects, deps.findCredential)
     this.checkHeadMetadata = createHeadCheck(settings)
     this.writeTimeoutMs = settings.writeTimeoutMs
+    this.describesRequests = settings.describesRequests ?? false
     this.upstreams = createUpstreams(settings, this.counters)
     const attribute = createAttribution(settings, this.counters)
     this.build = createRequestBuilder(deps, { attribute, upstreams: this.upstreams })

@@ -5,6 +5,7 @@ import type { JobNote } from "../core/job.ts"
 import type { LogRecord } from "../core/log-record.ts"
 import { secretOf, secretsOf } from "../core/provider-credential.ts"
 import { readCredential } from "../providers/_credentials.ts"
+import type { AnswerDescription } from "../providers/_description.ts"
 import type { Dialect, PreparedRequest, PrepareOptions, ProviderRequest } from "../providers/_dialect.ts"
 import type { AnswerIdentity } from "./answer-identity.ts"
 import { findBilling } from "./billing.ts"
@@ -70,6 +71,8 @@ export class ProxiedRequest {
   waiter: Waiter | undefined
   /** Added by the meter: what the answer says about a job of the provider. */
   job: JobNote | undefined
+  /** Added by the meter if telemetry asks for it: how the answer describes itself. */
+  description: AnswerDescription | undefined
   /** Added by `settle`. */
   ending: Ending | undefined
   bodies: BodyColumns | undefined
@@ -96,8 +99,8 @@ export class ProxiedRequest {
     this.providerRequest = toProviderRequest(call, route, upstream, admitted.decoded ?? toReadableBody(call.body))
     // A compressed body is forwarded as it came, so that it cannot be edited.
     const injectStreamUsage = admitted.settings.injectStreamUsage && !isEncoded(call.headers)
-    const { rewriteResultUrls } = admitted.settings
-    this.prepared = dialect.prepare(this.providerRequest, { injectStreamUsage, rewriteResultUrls })
+    const { rewriteResultUrls, describesRequests } = admitted.settings
+    this.prepared = dialect.prepare(this.providerRequest, { injectStreamUsage, rewriteResultUrls, describesRequests })
     const { supplied, places } = admitted.credentials
     const credential = supplied ? secretOf(supplied) : readOwnCredential(dialect, this.providerRequest, places)
     this.suppliedSecrets = supplied ? secretsOf(supplied) : NO_SECRETS

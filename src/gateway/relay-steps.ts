@@ -11,6 +11,8 @@ export interface RelaySteps {
   readonly counters: Counters
   readonly writeTimeoutMs: number
   readonly held: HeldAnswers
+  /** Somebody asks how answers describe themselves. */
+  readonly describesRequests: boolean
   /** Sends the request to its provider, whose answer comes to `handler`. */
   forward(request: ProxiedRequest, handler: AnswerHandler, isEdited: boolean): void
   /** Stores one billed piece of a job, which the answer to a request shows. Never throws. */

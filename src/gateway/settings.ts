@@ -33,6 +33,8 @@ export interface GatewaySettings {
   readonly foreignJobs: boolean
   /** Clients report their requests too, so that rows must tell which of them passed through the gateway. */
   readonly receivesReports?: boolean
+  /** Telemetry asks for the parameters of requests, and for how answers describe themselves: their ids, and why they ended. */
+  readonly describesRequests?: boolean
   readonly maxMetadataKeys: number
   readonly maxMetadataValueLength: number
   readonly attribution: AttributionSettings

@@ -31,3 +31,16 @@ export function uuidV7(nowMs: number): string {
   const variant = "89ab"[digits.charCodeAt(at + 3) & 3]
   return `${time.slice(0, 8)}-${time.slice(8, 12)}-7${digits.slice(at, at + 3)}-${variant}${digits.slice(at + 4, at + 7)}-${digits.slice(at + 7, at + DIGITS_PER_ID)}`
 }
+
+/**
+ * Returns a UUID version 8 (RFC 9562) that follows from its arguments: 48 bits of time, then bits of a digest. It is in the
+ * order of time with those of version 7.
+ *
+ * @param ms milliseconds since the epoch
+ * @param digest at least 19 hexadecimal digits
+ */
+export function toUuidV8(ms: number, digest: string): string {
+  const time = ms.toString(16).padStart(12, "0").slice(-12)
+  const variant = "89ab"[Number.parseInt(digest[3]!, 16) & 3]
+  return `${time.slice(0, 8)}-${time.slice(8)}-8${digest.slice(0, 3)}-${variant}${digest.slice(4, 7)}-${digest.slice(7, 19)}`
+}

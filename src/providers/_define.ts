@@ -1,4 +1,5 @@
 import { readCredential } from "./_credentials.ts"
+import { DescribingCollector } from "./_description.ts"
 import type { Dialect, DialectDefinition } from "./_dialect.ts"
 import { readErrorMessage } from "./_error-message.ts"
 import type { Evidence } from "./_evidence.ts"
@@ -10,7 +11,7 @@ import { isFreeOperation } from "./_routes.ts"
 
 /** Completes a dialect's definition with what follows from its tables. */
 export function defineDialect(definition: DialectDefinition): Dialect {
-  const { routes, credentials, createCollector, isBilledByRequest, jobs } = definition
+  const { routes, credentials, createCollector, isBilledByRequest, jobs, describes } = definition
   const toReading = (evidence: Evidence) => withRegion(definition.toReading(evidence), evidence.path)
   return {
     retryWithout: () => false,
@@ -22,7 +23,10 @@ export function defineDialect(definition: DialectDefinition): Dialect {
       if (framing === "opaque") {
         return isBilledByRequest?.(request) ? new RequestMeter(createCollector(request, headers), toReading) : undefined
       }
-      const collector = createCollector(request, headers)
+      let collector = createCollector(request, headers)
+      const description = sink?.description
+      const describer = description && describes?.(request)
+      if (describer) collector = new DescribingCollector(collector, describer, description)
       const reader = sink && jobs?.(request)
       return new CollectingMeter(framing, reader ? new JobCollector(collector, reader, sink) : collector, toReading)
     },

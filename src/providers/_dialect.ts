@@ -5,9 +5,10 @@ import type { Reading } from "../core/usage.ts"
 import type { SearchedObject } from "../kit/json/members.ts"
 import type { RequestAttribution } from "./_attribution.ts"
 import type { CredentialPlace } from "./_credentials.ts"
+import type { DescriptionReader, MeterSink } from "./_description.ts"
 import type { Collector, Evidence } from "./_evidence.ts"
 import type { Framing, ResponseHead } from "./_framing.ts"
-import type { JobReader, JobSink } from "./_jobs.ts"
+import type { JobReader } from "./_jobs.ts"
 import type { Meter } from "./_meter.ts"
 import type { Pieces } from "./_pieces.ts"
 import type { ProviderRequest } from "./_provider-request.ts"
@@ -39,6 +40,8 @@ export interface PrepareOptions {
   readonly injectStreamUsage: boolean
   /** Whether addresses of results in answers become the gateway's: as the client called it, or this address. */
   readonly rewriteResultUrls?: boolean | string
+  /** Telemetry asks for the parameters of requests, so that they are found on the way. */
+  readonly describesRequests?: boolean | undefined
 }
 
 /**
@@ -120,6 +123,11 @@ export interface DialectDefinition {
    * comes in a later answer. undefined: the answer says nothing about jobs, which is the usual case.
    */
   jobs?(request: ProviderRequest): JobReader | undefined
+  /**
+   * Returns the reader of how the answer to a request describes itself, for telemetry; undefined: it does not. It is called only
+   * if somebody asks.
+   */
+  describes?(request: ProviderRequest): DescriptionReader | undefined
   /** How the API answers on WebSockets; undefined: it has none that the gateway knows. */
   readonly sockets?: SocketProtocol
   /**
@@ -140,10 +148,10 @@ export interface Dialect extends DialectDefinition {
   framing(request: ProviderRequest, head: ResponseHead): Framing
   /**
    * Returns the meter for an answer; undefined when its framing is `opaque` and the request does not state its bill.
-   * @param sink receives what the answer says about jobs; undefined: nobody asks
+   * @param sink receives what the answer says about jobs and about itself; undefined: nobody asks
    * @param headers of the answer
    */
-  createMeter(request: ProviderRequest, framing: Framing, sink?: JobSink, headers?: RawHeaders): Meter | undefined
+  createMeter(request: ProviderRequest, framing: Framing, sink?: MeterSink, headers?: RawHeaders): Meter | undefined
   /** Returns true if the request costs nothing by the provider's own rule: count_tokens, models, moderations, … */
   isFree(request: Pick<ProviderRequest, "method" | "path">): boolean
   /** Returns the credential that the request carries for this provider, for `provider_api_key_hash`. */

@@ -1,8 +1,9 @@
 import { findMembers, type Member, MemberNames, memberValue, type SearchedObject } from "../kit/json/members.ts"
 import { ATTRIBUTION_NAMES, type RequestAttribution, readAttribution, readText, toAttribution } from "./_attribution.ts"
 import { BOUND_NAMES } from "./_bounds.ts"
-import type { ProviderRequest } from "./_dialect.ts"
+import type { PrepareOptions, ProviderRequest } from "./_dialect.ts"
 import { readFormFields } from "./_multipart.ts"
+import { PARAMETER_NAMES } from "./_parameters.ts"
 import { bytesOf, modelNameOf } from "./_values.ts"
 
 /** The members that the gateway reads in a request's body. */
@@ -17,6 +18,7 @@ export interface RequestFacts {
 const FACT_NAMES = ["model", "stream", "stream_options", ...ATTRIBUTION_NAMES]
 /** The bounds are read only for requests under a limit, but are found on the same way. */
 const NAMES = new MemberNames([...FACT_NAMES, ...BOUND_NAMES])
+const NAMES_OF_DESCRIBED = new MemberNames([...FACT_NAMES, ...BOUND_NAMES, ...PARAMETER_NAMES])
 const MODEL = new MemberNames(["model"])
 const NOTHING: RequestFacts = { model: undefined, stream: false, attribution: undefined, json: undefined }
 
@@ -24,7 +26,10 @@ const NOTHING: RequestFacts = { model: undefined, stream: false, attribution: un
  * Reads from a JSON or form body of any size which model it asks for, whether as a stream, and for whom, without
  * parsing all of it.
  */
-export function readRequest({ headers, body }: ProviderRequest): RequestFacts {
+export function readRequest(
+  { headers, body }: ProviderRequest,
+  { describesRequests }: Pick<PrepareOptions, "describesRequests"> = {},
+): RequestFacts {
   if (body.length === 0) return NOTHING
   const bytes = bytesOf(body)
   const type = String(headers["content-type"] ?? "")
@@ -33,7 +38,7 @@ export function readRequest({ headers, body }: ProviderRequest): RequestFacts {
     const attribution = toAttribution(fields["safety_identifier"] ?? fields["user"], undefined)
     return { ...NOTHING, model: modelNameOf(fields["model"]), stream: fields["stream"] === "true", attribution }
   }
-  const members = findMembers(bytes, NAMES)
+  const members = findMembers(bytes, describesRequests ? NAMES_OF_DESCRIBED : NAMES)
   if (!members) return NOTHING
   return {
     model: modelNameOf(readText(bytes, members.found["model"])),

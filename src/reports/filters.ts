@@ -12,11 +12,11 @@ export interface Filters {
   readonly status?: string | undefined
   /** Who pays: the provider's bill for tokens, or a subscription. */
   readonly billing?: "api" | "subscription" | undefined
-  /** Who knows of the request: a gateway relayed it, or the client reported it by telemetry. */
-  readonly source?: "gateway" | "telemetry" | undefined
+  /** Who knows of the request: a gateway relayed it, the client reported it by telemetry, or another product recorded it. */
+  readonly source?: "gateway" | "telemetry" | "import" | undefined
   /** The id of a run: of a trace, or of a session. Only rows know it, so that a report by rollups must not have it. */
   readonly trace?: string | undefined
-  /** The value of each metadata name, with names as they are stored. */
+  /** The value of each metadata name, with names as they are stored. `""`: only requests without it, which rows alone know. */
   readonly where?: Readonly<Record<string, string>> | undefined
 }
 
@@ -54,7 +54,8 @@ export function toCondition(
   if (origin !== undefined) conditions.push(`${ROWS.columns.source} = ${bind(origin)}::text`)
   if (trace !== undefined) conditions.push(isOfRun(trace, bind))
   for (const [name, value] of Object.entries(where)) {
-    if (source !== ROWS) conditions.push(matches("r.value", value, bind))
+    if (value === "") conditions.push(`coalesce(r.raw_metadata ->> ${bind(name)}::text, '') = ''`)
+    else if (source !== ROWS) conditions.push(matches("r.value", value, bind))
     else if (indexed?.has(name) && !value.endsWith("*"))
       conditions.push(`r.indexed_metadata @> ${bind(JSON.stringify({ [name]: value }))}::jsonb`)
     else conditions.push(matches(`(r.raw_metadata ->> ${bind(name)}::text)`, value, bind))
@@ -80,7 +81,11 @@ interface ConditionQuestion {
 function matchesKey(key: string, bind: Bind): string {
   const isId = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(key)
   if (isId) return `r.majordomo_api_key_id = ${bind(key)}::uuid`
-  return `r.majordomo_api_key_id IN (SELECT k.id FROM api_keys k WHERE ${matches("k.name", key, bind)})`
+  // The beginning of an id is how reports tell keys of one name apart.
+  const begins = /^[0-9a-f]{8}[0-9a-f-]{0,27}$/i.test(key)
+    ? ` OR starts_with(k.id::text, ${bind(key.toLowerCase())}::text)`
+    : ""
+  return `r.majordomo_api_key_id IN (SELECT k.id FROM api_keys k WHERE ${matches("k.name", key, bind)}${begins})`
 }
 
 function matches(expression: string, wanted: string, bind: Bind): string {

@@ -16,6 +16,8 @@ export const MOMENTS = "7d, 24h, today, yesterday, week, last-month, 2026-11-01 
 export const PERIODS =
   "today, yesterday, this-week, last-week, this-month, last-month, this-quarter, last-quarter, this-year, last-year, 2026-11, 2026-Q4, 2026 or 2026-11-20"
 
+const DAY_MS = 86_400_000
+
 type Unit = "day" | "week" | "month" | "quarter" | "year"
 
 /** The names of periods: their unit, and how many units after the present one they are. */
@@ -37,8 +39,8 @@ export function isPeriod(text: string): boolean {
 }
 
 /**
- * Returns the moment that a text means, or undefined if it cannot be parsed. `Nd` is the start of the day N days ago, and
- * `Nh` and `Nm` are that many hours and minutes ago. A date or a name such as `week` means its start for `since` and its end
+ * Returns the moment that a text means, or undefined if it cannot be parsed. `Nd` is the start of the last N days, of which
+ * today is one, so `30d` has 30 dates. `Nh` and `Nm` are that many hours and minutes ago. A date or a name such as `week` means its start for `since` and its end
  * for `until`: `--until 2026-11-30` includes that day.
  */
 export function parseMoment(text: string, edge: "since" | "until", { now, tz }: { now: number; tz: string }) {
@@ -50,7 +52,7 @@ export function parseMoment(text: string, edge: "since" | "until", { now, tz }: 
     const count = Number(ago[1])
     if (ago[2] === "m") return now - count * 60_000
     if (ago[2] === "h") return now - count * 3_600_000
-    return fromWall({ ...today, day: today.day - count * (ago[2] === "w" ? 7 : 1) }, tz)
+    return fromWall({ ...today, day: today.day + 1 - count * (ago[2] === "w" ? 7 : 1) }, tz)
   }
   if (!Object.hasOwn(NAMES, text)) return parseDate(text, shift, tz)
   const [unit, offset] = NAMES[text]!
@@ -84,14 +86,21 @@ function minusMonths(at: number, months: number, tz: string): number {
 }
 
 /**
- * Returns the period before: the calendar months before if the period consists of whole months, else the same length of
- * time. An open period ends now.
+ * Returns the period before: the calendar months before if the period consists of whole months. Of a period that begins at
+ * a midnight, it is as many dates before, up to the same time of the last of them. Of any other period, it is the same
+ * length of time.
  */
 export function toPreviousPeriod({ since, until = 0, tz }: Period): Period {
   const [first, end] = [toDate(since, tz), toDate(until, tz)]
   const isWhole = [since, until].every((at) => fromWall({ ...toDate(at, tz), day: 1 }, tz) === at)
   const months = 12 * (end.year - first.year) + end.month - first.month
-  return { since: isWhole ? minusMonths(since, months, tz) : since - (until - since), until: since, tz }
+  if (isWhole) return { since: minusMonths(since, months, tz), until: since, tz }
+  if (fromWall(first, tz) !== since) return { since: since - (until - since), until: since, tz }
+  const last = toDate(until - 1, tz)
+  const day = ({ year, month, day }: typeof first) => Date.UTC(year, month - 1, day)
+  const dates = (day(last) - day(first)) / DAY_MS + 1
+  const minusDates = (at: ReturnType<typeof toDate>) => fromWall({ ...at, day: at.day - dates }, tz)
+  return { since: minusDates(first), until: Math.min(since, minusDates(end) + until - fromWall(end, tz)), tz }
 }
 
 /** Returns the same dates of the year before. */

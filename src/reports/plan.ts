@@ -137,7 +137,7 @@ function findMetadata({ by, filters }: PlanQuestion, { summed, overflowing }: Ro
   const names = new Set([...divided, ...where.map(([name]) => name)])
   if (names.size === 0) return undefined
   const [name] = names
-  const isExact = where.every(([each, value]) => !overflowing.has(each) && value.length < MAX_NAME)
+  const isExact = where.every(([each, value]) => value !== "" && !overflowing.has(each) && value.length < MAX_NAME)
   if (names.size > 1 || name === undefined || !summed.has(name) || !isExact) return "rows only"
   return { name, countsOthers: where.length === 0 }
 }

@@ -42,7 +42,7 @@ export function askRecorded({ provider, since, until }: RecordedQuestion): State
     const from = `${bind(since)}::date::timestamp AT TIME ZONE 'UTC'`
     const to = `${bind(until)}::date::timestamp AT TIME ZONE 'UTC'`
     const where = `r.provider = ${bind(provider)} AND ${TIME} >= ${from} AND ${TIME} < ${to} + interval '1 day' AND r.requested_at < ${to}
-    AND r.outcome NOT IN ('gap', 'rejected') AND NOT ${IS_SUBSCRIBED}`
+    AND r.outcome NOT IN ('gap', 'rejected') AND NOT ${IS_SUBSCRIBED} AND r.source IS DISTINCT FROM 'import'`
     return `SELECT r.of, l.of AS line, sum(l.quantity)::text AS quantity, sum(l.amount)::text AS amount,
   coalesce(sum(r.requests) FILTER (WHERE l.at IS NULL OR l.at = 1), 0)::text AS requests,
   (sum(r.total_cost) FILTER (WHERE l.at IS NULL OR l.at = 1))::text AS total,

@@ -63,12 +63,19 @@ export function askRequests({
   })
 }
 
-/** Selects one row, with its bodies if the database contains them. */
+/**
+ * Selects the row of an id, with its bodies if the database contains them. If only the beginning of the id is given, it
+ * selects up to two rows, so that the caller sees whether there are several.
+ */
 export function askRequest(id: string): Statement {
-  return createStatement(
-    (bind) =>
-      `SELECT ${REQUEST_COLUMNS}, k.name AS key_name, r.request_body, r.response_body ${REQUEST_TABLES} WHERE r.id = ${bind(id)}::uuid`,
+  const [first, last] = ["00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"].map(
+    (rest) => id + rest.slice(id.length),
   )
+  return createStatement((bind) => {
+    const isMeant =
+      first === last ? `r.id = ${bind(id)}::uuid` : `r.id BETWEEN ${bind(first)}::uuid AND ${bind(last)}::uuid`
+    return `SELECT ${REQUEST_COLUMNS}, k.name AS key_name, r.request_body, r.response_body ${REQUEST_TABLES} WHERE ${isMeant} LIMIT 2`
+  })
 }
 
 /** The position of a row when rows are read page by page, oldest first. */

@@ -52,7 +52,8 @@ export function openApi({ settings, log, prices, replica, authenticate }: ApiOpt
         prices,
         now: Date.now,
         ...(needs.includes("prices") && { database: await database.get().catch(() => undefined) }),
-        ...(needs.includes("database") && { database: await choose(readsReplica) }),
+        // A gateway has a database: what it does for others belongs into the audit log.
+        ...((needs.includes("database") || needs.includes("database?")) && { database: await choose(readsReplica) }),
         ...(needs.includes("replica") && { replica }),
         ...(needs.includes("connect") && { connect: () => share(database.get()) }),
         ...(needs.includes("bodies") && { bodies: await bodies.get() }),

@@ -1,6 +1,7 @@
 import { join } from "node:path"
 import type { BodyStore } from "../bodies/index.ts"
 import type { Settings } from "../config/settings.ts"
+import { isRunningJob } from "../core/job.ts"
 import type { RequestLimits } from "../core/limit-reservation.ts"
 import type { KeyCache } from "../database/key-cache.ts"
 import type { LedgerHandle } from "../database/ledger/ledger.ts"
@@ -19,7 +20,7 @@ import type { Metrics } from "./metrics.ts"
 import { createModelLists } from "./model-lists.ts"
 import type { Notifications } from "./notifications/parts.ts"
 import type { ServerOptions } from "./options.ts"
-import type { OtlpExport } from "./otlp-export.ts"
+import { exportsSpans, type OtlpExport } from "./otlp-export.ts"
 import { createSpillReport } from "./spill-report.ts"
 
 /** The opened parts that the pipeline uses. */
@@ -63,7 +64,7 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
     ledger,
     limits,
     subscribers: [
-      ({ record, caller }) => metrics.onRecord(record, caller.keyName),
+      ({ record, caller, job }) => metrics.onRecord(record, caller.keyName, isRunningJob(job)),
       ({ record }) => onRecord(record),
       ...(notifications === undefined ? [] : [({ record }: RecordedRequest) => notifications.onRecord(record)]),
       ...(otlp ? [otlp.onRequest] : []),
@@ -101,6 +102,7 @@ function toGatewaySettings(settings: Settings): Deps["settings"] {
     rewriteResultUrls: metering.rewriteResultUrls,
     foreignJobs: metering.foreignJobs,
     receivesReports: telemetry.receiver.enabled,
+    describesRequests: exportsSpans(telemetry),
     maxMetadataKeys: metadata.maxKeys,
     maxMetadataValueLength: metadata.maxValueLength,
     attribution: metadata,

@@ -23,8 +23,11 @@ import type { Metric } from "./prometheus.ts"
 
 /** The metrics of one process. */
 export interface Metrics {
-  /** @param keyName the name of the API key of the request */
-  onRecord(record: LogRecord, keyName: string | undefined): void
+  /**
+   * @param keyName the name of the API key of the request
+   * @param isRunning its work goes on in the background: what it costs comes by `onLate`
+   */
+  onRecord(record: LogRecord, keyName: string | undefined, isRunning?: boolean): void
   /** Counts what became known of a request after its answer. */
   onLate(row: LateRow, keyName: string | undefined): void
   /** Must be called after each batch of rows, whether it was written or rejected. */
@@ -76,7 +79,7 @@ export function createMetrics(
   const batches = createBatchMetrics()
   const ownProcess = createProcessMetrics()
   return {
-    onRecord: (record, keyName) => requests.onRecord(record, keyName),
+    onRecord: (record, keyName, isRunning) => requests.onRecord(record, keyName, isRunning),
     onLate: (row, keyName) => requests.onLate(row, keyName),
     onBatch: batches.onBatch,
     collect: () => [

@@ -6,6 +6,7 @@ import type { LogRecord } from "../core/log-record.ts"
 import { toTrainCase } from "../core/train-case.ts"
 import type { RecordedRequest } from "../gateway/proxied-request.ts"
 import type { Scope } from "../kit/scope.ts"
+import { readParameters } from "../providers/_parameters.ts"
 import type { ExportStats } from "../telemetry/export/exporter.ts"
 import type { ServerOptions } from "./options.ts"
 
@@ -18,6 +19,11 @@ export interface OtlpExport {
   stats(): ExportStats
   /** Sends what waits, for `deadlineMs` at most. */
   close(deadlineMs: number): Promise<void>
+}
+
+/** Returns true if spans are exported, which say how answers describe themselves. */
+export function exportsSpans({ otlp }: Settings["telemetry"]): boolean {
+  return otlp.endpoint !== undefined && otlp.traces
 }
 
 /** Opens the export, whose code is loaded only then; undefined: no receiver is set. The scope closes it at once. */
@@ -40,11 +46,13 @@ export async function openOtlpExport(
     fetch: (url, init) => fetch(url, { ...init, ...(dispatcher && { dispatcher }) } as RequestInit),
   })
   const opened: OtlpExport = {
-    onRequest: ({ record, call, caller, route }) =>
+    onRequest: ({ record, call, caller, route, providerRequest, prepared, description }) =>
       exporter.add(record, {
         traceparent: toSingle(call.headers["traceparent"]),
         keyName: caller.keyName,
         baseUrl: route.provider.baseUrl,
+        readParameters: () => readParameters(providerRequest, prepared),
+        answer: description,
       }),
     onLate: exporter.addLate,
     stats: exporter.stats,

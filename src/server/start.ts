@@ -1,4 +1,5 @@
 import { hostname } from "node:os"
+import { version } from "../../package.json"
 import type { BodyStore } from "../bodies/_store.ts"
 import type { Settings } from "../config/settings.ts"
 import { GATEWAY_ACTOR } from "../core/actor.ts"
@@ -45,7 +46,11 @@ import { openKeys } from "./vault.ts"
 
 /** Describes this process to `keys revoke`. */
 function toIdentity(slot: string, { server }: Settings): GatewayIdentity {
-  return { name: `${hostname()}, process ${process.pid}`, slot: toSlotName(slot), offlineMs: server.maxKeyAgeMs }
+  return {
+    name: `${hostname()}, process ${process.pid}, version ${version}`,
+    slot: toSlotName(slot),
+    offlineMs: server.maxKeyAgeMs,
+  }
 }
 
 /** Accepted rows get at least this long to reach the database. The rest stays in the journal. */

@@ -17,7 +17,9 @@ const RETRY_MS = 1000
 
 type StorageOptions = Omit<ServerOptions, "onRecord">
 
-const NO_KEY = "there is no API key yet, so every request is rejected: majordomo-gateway keys create --name NAME"
+// Without "key …:" before the command: the log would take it for a key, and show `***` in its place.
+const NO_KEY =
+  "every request is rejected, because there is no API key yet; majordomo-gateway keys create --name NAME creates one"
 
 /**
  * Opens the configured database. The main process also waits until a PostgreSQL is ready, applies the schema, creates the
@@ -29,7 +31,7 @@ export async function openStorage(
   scope: Scope,
 ): Promise<{ readonly database: Database; readonly firstKey: NewKey | undefined }> {
   const { settings, worker, log, firstKey } = options
-  if (!(await hasDatabase(settings.storage))) log("info", "Creating the embedded database; this takes some seconds")
+  if (!(await hasDatabase(settings.storage))) log("info", "Creating the embedded database, which takes 3 to 30 seconds")
   const database = await openWhenReady(options)
   scope.own(() => database.close())
   if (worker) return { database, firstKey: undefined }

@@ -12,6 +12,10 @@ const PIPELINED = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Leng
  * own. Any other upgrade, such as `h2c`, is ignored, as HTTP allows: the request is served as if it had not asked for it.
  */
 export function serveUpgrades(server: Server, handle: Handler): void {
+  // Node 24.9 and newer serve such a request themselves if this says so. From Node 26 on they have to: the body is then a part
+  // of the request, and no longer what follows it on the connection.
+  if ("shouldUpgradeCallback" in server)
+    server.shouldUpgradeCallback = ({ headers }: IncomingMessage) => asksForWebSocket(headers)
   server.on("upgrade", (request: IncomingMessage, stream, head: Buffer) => {
     const socket = stream as Socket
     // Node has removed its error listener from this socket. Without one, a connection reset would end the process.

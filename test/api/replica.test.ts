@@ -172,7 +172,9 @@ describe.skipIf(!canReplicate())("the admin API with a replica", () => {
     ])
     const found = await callLocally(status.get, caller, {})
     expect(found.replica).toEqual({ is_used: false, lag_ms: null })
-    expect(found.problems).toContain("the replica does not answer, so reports are read from the primary")
+    expect(found.problems).toContain(
+      "the replica does not answer, so reports are read from the primary: majordomo-gateway doctor",
+    )
     await replica.check()
     const stats = { accepted: 0, written: 0, waiting: 0, rejected: 0, dropped: 0, journalBytes: 0, batches: 0 }
     const { error, warnings } = await createProbe({

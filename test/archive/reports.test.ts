@@ -16,7 +16,7 @@ import { askDuckDb } from "./_duckdb.ts"
 /** ClickHouse signs for it where the address names no region. */
 const DEFAULT_REGION = "us-east-1"
 const chdb = findChdb()
-const BLOCKS = readBlocks("archive.md").filter(({ marks }) => marks.has("run"))
+const BLOCKS = readBlocks("archive.md").filter(({ language, marks }) => language !== "yaml" && marks.has("run"))
 
 /** The gateway stores names of at most 255 characters; other programs may store longer ones, which reports truncate. */
 const SHORT_NAMES = "UPDATE llm_requests SET model = left(model, 255) WHERE length(model) > 255"

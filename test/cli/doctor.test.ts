@@ -128,7 +128,10 @@ describe("doctor", () => {
 
   test("the text has a line for each finding with the fix below it, and stderr has the number of problems", async () => {
     const { code, stdout, stderr } = await installation.run(["doctor"], { MAJORDOMO_S3_BUCKET: "nowhere" })
-    expect(stdout).toContain("problem   S3              S3 does not accept objects: the bucket does not exist")
+    expect(stdout).toMatch(
+      /^1 thing needs attention:\n {2}problem {2}S3: S3 does not accept objects: the bucket does not exist/,
+    )
+    expect(stdout).toContain("\n\nok       settings        ")
     expect(stderr).toMatch(/^error: 1 problem was found\n$/m)
     expect(code).toBe(1)
   })

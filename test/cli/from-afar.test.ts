@@ -27,6 +27,8 @@ const DIFFERENT: Readonly<Record<string, string>> = {
     "here it says to run vault init, and from afar to run it on the machine of the gateway",
   "provider-keys: on a terminal, it offers to make the vault key, and makes none without a yes":
     "a vault key is made on the machine of the gateway only, so it is not offered from afar",
+  "notify: test needs neither a database nor a gateway that has been started, and says that nothing was stored":
+    "a gateway has a database, so that its audit log names who tested from afar",
   "newer-schema: a newer breaking schema is rejected by pricing/history, in one line, before anything is written":
     "a gateway that runs when the database is upgraded has the history in its memory",
   "newer-schema: a newer breaking schema is rejected by archive/run, in one line, before anything is written":

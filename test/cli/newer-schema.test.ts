@@ -60,6 +60,13 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   "reconcile/run": ["reconcile"],
   "reconcile/history": ["reconcile", "history"],
   "reconcile/import": ["reconcile", "import", FILE, "--provider", "openai"],
+  "import/litellm": ["import", "litellm", FILE],
+  "import/helicone": ["import", "helicone", FILE],
+  "import/langfuse": ["import", "langfuse", FILE],
+  "import/openrouter": ["import", "openrouter", FILE],
+  "import/go": ["import", "go", FILE],
+  "import/list": ["import", "list"],
+  "import/undo": ["import", "undo", ID],
   "reconcile/fix": ["reconcile", "fix", "--provider", "openai", "--model", "gpt-5"],
   "notify/list": ["notify", "list"],
   "notify/test": ["notify", "test", "ops"],
@@ -81,6 +88,7 @@ const OTHERS = [
   "mcp",
   "statusline",
   "completion",
+  "import/litellm-config",
   ...["doctor", "health", "backup", "restore", "service/print", "service/install", "login", "dashboard", "vault/init"],
   ...["pricing/list", "pricing/get", "pricing/refresh"],
 ]
@@ -101,7 +109,7 @@ beforeAll(async () => {
   db = await openPostgres(postgresAt(url).postgres)
   await migrate(db, undefined, makeNewerScript("ALTER TABLE llm_requests RENAME TO requests;", { isBreaking: true }))
   before = await readAll()
-  installation = createInstallation({ DATABASE_URL: url, MAJORDOMO_PRICING_REMOTE_URL: "" })
+  installation = createInstallation({ DATABASE_URL: url, MAJORDOMO_PRICING_REMOTE_URL: "" }, { inProcess: true })
 })
 afterAll(async () => {
   await installation.remove()

@@ -24,15 +24,18 @@ beforeAll(async () => {
       smtp: `smtp://${login}@127.0.0.1:${mailServer.port}`,
     },
   }
-  installation = createInstallation({
-    DATABASE_URL: url,
-    MAJORDOMO_PRICING_REMOTE_URL: "",
-    MAJORDOMO_NOTIFICATIONS_CHANNELS: JSON.stringify(channels),
-    MAJORDOMO_NOTIFICATIONS_RULES: JSON.stringify([
-      { when: ["new_key", "limit"], to: "ops" },
-      { when: "digest", every: "month", at: "07:00", to: "mail" },
-    ]),
-  })
+  installation = createInstallation(
+    {
+      DATABASE_URL: url,
+      MAJORDOMO_PRICING_REMOTE_URL: "",
+      MAJORDOMO_NOTIFICATIONS_CHANNELS: JSON.stringify(channels),
+      MAJORDOMO_NOTIFICATIONS_RULES: JSON.stringify([
+        { when: ["new_key", "limit"], to: "ops" },
+        { when: "digest", every: "month", at: "07:00", to: "mail" },
+      ]),
+    },
+    { inProcess: true },
+  )
   const database = await openPostgres(postgresAt(url).postgres)
   const facts = { key_id: "k", name: "ci", provider: "openai", model: "gpt-5", request_id: "r" }
   const at = "2026-11-28T10:00:00.000Z"
@@ -75,6 +78,24 @@ describe("notify", () => {
     const sent = await installation.run(["notify", "test", "mail"])
     expect(sent).toMatchObject({ code: 0, stdout: "mail has accepted the message.\n" })
     expect(mailServer.mails).toMatchObject([{ envelope: ["f@example.com"], from: { text: "g@example.com" } }])
+  })
+
+  test("test needs neither a database nor a gateway that has been started, and says that nothing was stored", async () => {
+    const channels = JSON.stringify({ ops: { type: "slack", url: receiver.url } })
+    const fresh = createInstallation({ MAJORDOMO_NOTIFICATIONS_CHANNELS: channels }, { inProcess: true })
+    try {
+      const sent = await fresh.run(["notify", "test", "ops"])
+      expect(sent).toMatchObject({ code: 0, stdout: "ops has accepted the message.\n" })
+      expect(sent.stderr).toBe("note: the audit log does not have this, because there is no database yet\n")
+      const away = { DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" }
+      const unreachable = await fresh.run(["notify", "test", "ops"], away)
+      expect(unreachable).toMatchObject({ code: 0, stdout: "ops has accepted the message.\n" })
+      expect(unreachable.stderr).toMatch(
+        /^note: the audit log does not have this, because the database cannot be opened: /,
+      )
+    } finally {
+      await fresh.remove()
+    }
   })
 
   test("list rejects a kind that there is not", async () => {

@@ -13,7 +13,7 @@ let empty: TestDatabase
 let home: Installation
 beforeAll(async () => {
   empty = await createTestDatabase({ empty: true })
-  home = createInstallation({ DATABASE_URL: empty.url, TZ: "UTC" })
+  home = createInstallation({ DATABASE_URL: empty.url, TZ: "UTC" }, { inProcess: true })
 })
 afterAll(async () => {
   await home.remove()
@@ -182,7 +182,7 @@ describe("from an empty database to a report", () => {
   })
 
   test.each([
-    [["keys", "get", "abc"], /got "abc"/],
+    [["keys", "get", "abc"], /no API key with the id or the name "abc"/],
     [["keys", "revoke", ID], /no API key with the id/],
     [["keys", "update", ID, "--name", "x"], /no API key with the id/],
     [["keys", "create", "--name", " "], /must not be empty/],
@@ -296,7 +296,7 @@ describe("reports", () => {
   test("the default period is the last 30 days and begins at midnight", async () => {
     const { since, until } = JSON.parse((await report("--by", "day", "--json", "--tz", "UTC")).stdout)
     const today = Date.parse(`${until.slice(0, 10)}T00:00:00Z`)
-    expect(Date.parse(since)).toBe(today - 30 * 86_400_000)
+    expect(Date.parse(since)).toBe(today - 29 * 86_400_000)
   })
 
   test("[OUT-02] --csv has the same fields, and a spreadsheet executes no cell", async () => {
@@ -330,11 +330,12 @@ describe("reports", () => {
     const { stdout } = await report(...period)
     expect(`\n${stdout}`).toMatchInlineSnapshot(`
       "
-      2026-11-01 to 2026-11-03 (Europe/Lisbon), compared with 2026-10-29 to 2026-10-31
+      2026-11-01 to 2026-11-03 (Europe/Lisbon)
+      compared with 2026-10-29 to 2026-10-31
       Requests    3, 1 with an error
       Tokens      4,500
       Cost        >$0.00084
-      Confidence  66.7 % exact, 33.3 % unpriced (1 request: model evil�[2J)
+      Confidence  66.7% exact, 33.3% unpriced (1 request: model evil�[2J)
                   to price them: majordomo-gateway pricing reprice --since 2026-11-01
 
       2026-11-01   $0.00042  1 request
@@ -346,6 +347,21 @@ describe("reports", () => {
       evil�[2J            1   1,500   unpriced    0.0%
       ------------------------------------------------
       Total               3   4,500  >$0.00084
+
+      Feature  Requests  Tokens       Cost  Share
+      -------------------------------------------
+      (none)          2   3,000  >$0.00042  50.0%
+      chat            1   1,500   $0.00042  50.0%
+      -------------------------------------------
+      Total           3   4,500  >$0.00084
+
+      User-Id  Requests  Tokens       Cost  Share
+      -------------------------------------------
+      42              1   1,500   $0.00042  50.0%
+      =1+1            1   1,500   $0.00042  50.0%
+      (none)          1   1,500   unpriced   0.0%
+      -------------------------------------------
+      Total           3   4,500  >$0.00084
 
       Key          Requests  Tokens       Cost   Share
       ------------------------------------------------

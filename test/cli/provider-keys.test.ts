@@ -17,7 +17,7 @@ let vaultFile: string
 beforeAll(async () => {
   const { url } = await createTestDatabase()
   env = { DATABASE_URL: url, MAJORDOMO_PRICING_REMOTE_URL: "" }
-  home = createInstallation(env)
+  home = createInstallation(env, { inProcess: true })
   vaultFile = join(home.home, ".majordomo", "vault.key")
   const { token } = (await home.runJson(["tokens", "create", "--name", "root", "--role", "admin"])) as { token: string }
   gateway = await home.serve()

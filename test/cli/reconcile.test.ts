@@ -58,7 +58,7 @@ describe("reconcile", () => {
     const here = await run(["reconcile", "--provider", "openai", ...NOVEMBER])
     expect(here.code).toBe(3)
     expect(here.stdout).toMatch(
-      /^openai {6}billed {2}\$30\.15 {4}recorded {2}\$0\.15 {4}0\.5 %\n {6}\$30\.00 {2}outside the gateway /,
+      /^openai {6}billed {2}\$30\.15 {4}recorded {2}\$0\.15 {4}0\.5%\n {6}\$30\.00 {2}outside the gateway /,
     )
     expect(here.stdout).toMatch(/^ {6} \$0\.00 {2}unexplained$/m)
     expect(here.stdout).toContain(
@@ -120,7 +120,7 @@ describe("reconcile", () => {
   test("import reads a file here, and sends it from afar", async () => {
     for (const settings of [undefined, afar]) {
       const { code, stdout } = await run(["reconcile", "import", file, "--provider", "gemini"], settings)
-      expect(stdout).toMatch(/^gemini {6}billed {2}\$1\.25 {4}recorded {2}\$0\.00 {4}0\.0 %\n/)
+      expect(stdout).toMatch(/^gemini {6}billed {2}\$1\.25 {4}recorded {2}\$0\.00 {4}0\.0%\n/)
       expect(code).toBe(3)
     }
     const missing = await run(["reconcile", "import", join(directory, "none.csv"), "--provider", "gemini"])
@@ -137,9 +137,9 @@ describe("reconcile", () => {
     expect([code, stdout]).toEqual([
       0,
       [
-        "Provider  Day            Billed   Recorded          Difference  Causes",
-        "-----------------------------------------------------------------------------------",
-        "openai    2026-11-02  $1,204.33  $1,198.02  99.5 %       $6.31  price differs $6.31",
+        "Provider  Day            Billed   Recorded         Difference  Causes",
+        "----------------------------------------------------------------------------------",
+        "openai    2026-11-02  $1,204.33  $1,198.02  99.5%       $6.31  price differs $6.31",
         "",
       ].join("\n"),
     ])

@@ -8,7 +8,7 @@ let url: string
 let installation: Installation
 beforeAll(async () => {
   url = (await createTestDatabase()).url
-  installation = createInstallation({ DATABASE_URL: url })
+  installation = createInstallation({ DATABASE_URL: url }, { inProcess: true })
 })
 afterAll(() => installation?.remove())
 

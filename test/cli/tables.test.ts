@@ -2,8 +2,9 @@ import { describe, expect, test } from "vitest"
 import { toCsv } from "../../src/cli/_csv.ts"
 import { toDollars } from "../../src/cli/_money.ts"
 import type { Screen } from "../../src/cli/_print.ts"
-import { displayWidth } from "../../src/cli/_table.ts"
-import { toPrintableJson } from "../../src/cli/_text.ts"
+import { renderTable, toShortIds } from "../../src/cli/_table.ts"
+import { toPrintableJson, withThousands, wrapProse } from "../../src/cli/_text.ts"
+import { displayWidth } from "../../src/cli/_width.ts"
 import { renderBreakdown } from "../../src/cli/usage/_breakdown.ts"
 import { toDimensionFields } from "../../src/operations/usage/json.ts"
 import { findDimension, type Measures, type UsageAnswer, type UsageRow } from "../../src/reports/index.ts"
@@ -74,14 +75,14 @@ describe("the table of a usage report", () => {
   test("at 80 columns", () =>
     expect(`\n${renderBreakdown(by, answer, screen(80))}`).toMatchInlineSnapshot(`
       "
-      Model                 Requests       Input     Output        Cost  Share
+      Model                  Requests       Input     Output       Cost  Share
       ────────────────────────────────────────────────────────────────────────────────
-      claude-sonnet-4-5-2…     1,204  87,000,000  1,000,000   $63.812     90.0% █████▍
-      gpt-4o-mini-2024-07…         3       3,000      1,500   ~$0.00108    0.0% ▏
-      mystery-model                2           0          0    unpriced    0.0%
-      (none)                       5           0          0    $0.00       0.0%
+      claude-sonnet-4-5-20…     1,204  87,000,000  1,000,000   $63.81     90.0% █████▍
+      gpt-4o-mini-2024-07-…         3       3,000      1,500   ~$0.0011    0.0% ▏
+      mystery-model                 2           0          0   unpriced    0.0%
+      (none)                        5           0          0    $0.00      0.0%
       ────────────────────────────────────────────────────────────────────────────────
-      Total                    1,214  87,003,000  1,001,500  >$63.81308
+      Total                     1,214  87,003,000  1,001,500  >$63.81
       And 2 more rows; the total counts them all.
       > 2 requests without a known price: what they cost is not in these sums.
       ~ 1 request estimated.
@@ -90,14 +91,14 @@ describe("the table of a usage report", () => {
   test("at 120 columns", () =>
     expect(`\n${renderBreakdown(by, answer, screen(120))}`).toMatchInlineSnapshot(`
       "
-      Model                       Requests  Errors       Input      Cached     Output  Unpriced        Cost  Share
-      ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-      claude-sonnet-4-5-20250929     1,204       3  87,000,000  80,000,000  1,000,000         0   $63.812     90.0% █████████
-      gpt-4o-mini-2024-07-18             3       0       3,000       1,200      1,500         0   ~$0.00108    0.0% ▏
-      mystery-model                      2       0           0           0          0         2    unpriced    0.0%
-      (none)                             5       0           0           0          0         0    $0.00       0.0%
-      ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-      Total                          1,214       3  87,003,000  80,001,200  1,001,500         2  >$63.81308
+      Model                       Requests  Errors       Input      Cached     Output  Unpriced       Cost  Share
+      ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+      claude-sonnet-4-5-20250929     1,204       3  87,000,000  80,000,000  1,000,000         0   $63.81     90.0% █████████
+      gpt-4o-mini-2024-07-18             3       0       3,000       1,200      1,500         0   ~$0.0011    0.0% ▏
+      mystery-model                      2       0           0           0          0         2   unpriced    0.0%
+      (none)                             5       0           0           0          0         0    $0.00      0.0%
+      ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+      Total                          1,214       3  87,003,000  80,001,200  1,001,500         2  >$63.81
       And 2 more rows; the total counts them all.
       > 2 requests without a known price: what they cost is not in these sums.
       ~ 1 request estimated.
@@ -106,14 +107,14 @@ describe("the table of a usage report", () => {
   test("in a pipe nothing is drawn and nothing is truncated", () =>
     expect(`\n${renderBreakdown(by, answer, PIPE)}`).toMatchInlineSnapshot(`
       "
-      Model                       Requests  Errors       Input      Cached     Output  Unpriced        Cost  Share
-      ------------------------------------------------------------------------------------------------------------
-      claude-sonnet-4-5-20250929     1,204       3  87,000,000  80,000,000  1,000,000         0   $63.812    90.0%
-      gpt-4o-mini-2024-07-18             3       0       3,000       1,200      1,500         0   ~$0.00108   0.0%
-      mystery-model                      2       0           0           0          0         2    unpriced   0.0%
-      (none)                             5       0           0           0          0         0    $0.00      0.0%
-      ------------------------------------------------------------------------------------------------------------
-      Total                          1,214       3  87,003,000  80,001,200  1,001,500         2  >$63.81308
+      Model                       Requests  Errors       Input      Cached     Output  Unpriced       Cost  Share
+      -----------------------------------------------------------------------------------------------------------
+      claude-sonnet-4-5-20250929     1,204       3  87,000,000  80,000,000  1,000,000         0   $63.81    90.0%
+      gpt-4o-mini-2024-07-18             3       0       3,000       1,200      1,500         0   ~$0.0011   0.0%
+      mystery-model                      2       0           0           0          0         2   unpriced   0.0%
+      (none)                             5       0           0           0          0         0    $0.00     0.0%
+      -----------------------------------------------------------------------------------------------------------
+      Total                          1,214       3  87,003,000  80,001,200  1,001,500         2  >$63.81
       And 2 more rows; the total counts them all.
       > 2 requests without a known price: what they cost is not in these sums.
       ~ 1 request estimated.
@@ -168,21 +169,82 @@ describe("the table of a usage report", () => {
   })
 })
 
-describe("amounts of dollars have as many digits as they need", () => {
+describe("[U9] amounts of dollars are shown to cents, and below a cent with two significant digits", () => {
   test.each([
     ["0", "$0.00"],
     ["0.5", "$0.50"],
-    ["0.00108", "$0.00108"],
+    ["0.00108", "$0.0011"],
     ["0.000000000001", "$0.000000000001"],
-    ["0.000000123456", "$0.0000001235"],
-    ["0.0123456789", "$0.012346"],
-    ["0.0002226", "$0.0002226"],
-    ["12.3456789", "$12.34568"],
+    ["0.000000123456", "$0.00000012"],
+    ["0.000001", "$0.000001"],
+    ["0.00996", "$0.01"],
+    ["0.0123456789", "$0.01"],
+    ["0.0002226", "$0.00022"],
+    ["12.3456789", "$12.35"],
+    ["-1.5", "-$1.50"],
     ["1234567.891", "$1,234,567.89"],
     ["99999.999", "$100,000.00"],
     ["0.9999999", "$1.00"],
     ["100", "$100.00"],
   ])("%s -> %s", (decimal, shown) => expect(toDollars(decimal)).toBe(shown))
+})
+
+describe("a table that is too wide", () => {
+  const cells = (text: string) => [text]
+  const id = "0199f3c2-7a51-7b3e-9c1d-2f4e5a6b7c8d"
+  const left = { align: "left" } as const
+
+  test("[U10] first has short cells, and hides columns only then", () => {
+    const columns = [
+      { ...left, title: "ID", cells: cells(id), short: toShortIds([id]) },
+      { ...left, title: "Name", cells: cells("Engineering"), shrinks: true },
+      { ...left, title: "Description", cells: cells("what the team needs"), hideRank: 1 },
+    ]
+    expect(renderTable(columns, screen(60)).split("\n")[2]).toBe("0199f3c2  Engineering  what the team needs")
+    expect(renderTable(columns, screen(30)).split("\n")[2]).toBe("0199f3c2  Engineering")
+    expect(renderTable(columns, PIPE)).toContain(id)
+  })
+
+  test("has no line that is wider than the screen while a column can shrink", () => {
+    const wide = [
+      "提示缓存的模型名称非常长而且没有空格",
+      "👨‍👩‍👧‍👦 family",
+      "gpt-5-mini-2025-08-07-with-a-very-long-name",
+    ]
+    const columns = [
+      { ...left, title: "Model", cells: wide, shrinks: true },
+      { ...left, title: "Key", cells: wide, shrinks: true },
+      { title: "Cost", align: "right" as const, cells: wide.map(() => "$1,234,567.89") },
+    ]
+    for (const width of [60, 80, 100, 140]) {
+      const lines = renderTable(columns, screen(width)).trimEnd().split("\n")
+      expect(Math.max(...lines.map(displayWidth))).toBeLessThanOrEqual(width)
+      expect(new Set(lines.slice(2).map(displayWidth)).size).toBe(1)
+    }
+  })
+
+  test("has no empty body: without rows, only the total is below the titles", () => {
+    const columns = [{ title: "Requests", align: "right" as const, cells: [], total: "2,071" }]
+    expect(renderTable(columns, PIPE)).toBe("Requests\n--------\n   2,071\n")
+  })
+
+  test("short ids differ from each other", () => {
+    expect(toShortIds(["0199f3c2-7a51", "0199f3c2-7b51", "11111111-0000"])).toEqual([
+      "0199f3c2-7a",
+      "0199f3c2-7b",
+      "11111111",
+    ])
+  })
+})
+
+test("an emoji of several characters takes two columns, a combining mark none", () => {
+  expect(["👨‍👩‍👧", "🇵🇹", "é", "模型", "✅", "한"].map(displayWidth)).toEqual([2, 2, 1, 4, 2, 2])
+})
+
+test("[U17] prose is broken between words, and commands to copy are not", () => {
+  expect(wrapProse("one two three\n  curl --a-long-option value", 9)).toBe(
+    "one two\nthree\n  curl --a-long-option value",
+  )
 })
 
 describe("JSON", () => {
@@ -219,4 +281,14 @@ describe("CSV", () => {
   test("numbers and money are unchanged, and null is an empty cell", () => {
     expect(toCsv(["a", "b", "c"], [["-0.5", "0.00108", null]])).toBe("a,b,c\n-0.5,0.00108,\n")
   })
+})
+
+test("a number has separators before its point only", () => {
+  expect(["1234567", 1000n, "0.00000315", "1234.56789", -1234].map(withThousands)).toEqual([
+    "1,234,567",
+    "1,000",
+    "0.00000315",
+    "1,234.56789",
+    "-1,234",
+  ])
 })

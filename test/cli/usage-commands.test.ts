@@ -17,7 +17,7 @@ const json = async (...args: string[]) => JSON.parse((await run(...args, "--json
 
 beforeAll(async () => {
   database = await createTestDatabase()
-  home = createInstallation({ DATABASE_URL: database.url, TZ: "UTC" })
+  home = createInstallation({ DATABASE_URL: database.url, TZ: "UTC" }, { inProcess: true })
   const client = new pg.Client({ connectionString: database.url })
   await client.connect()
   const key = await insertKey(client, "Development")
@@ -66,11 +66,11 @@ describe("usage", () => {
     expect((await run("usage", "latency", "--by", "key,day", "--sort", "p95", "--limit", "1", ...PERIOD)).stdout).toBe(
       [
         "2026-01-01 to 2026-01-31 (UTC)",
-        "Key          Day         Requests   Errors     p50     p95     p99",
-        "------------------------------------------------------------------",
-        "Development  2026-01-01         1   0.00 %  800 ms  800 ms  800 ms",
-        "------------------------------------------------------------------",
-        "Total                           3  33.33 %  800 ms  800 ms  800 ms",
+        "Key          Day         Requests  Errors     p50     p95     p99",
+        "-----------------------------------------------------------------",
+        "Development  2026-01-01         1   0.00%  800 ms  800 ms  800 ms",
+        "-----------------------------------------------------------------",
+        "Total                           3  33.33%  800 ms  800 ms  800 ms",
         "And 1 more row; the total counts them all.",
         "",
       ].join("\n"),
@@ -94,7 +94,7 @@ describe("usage", () => {
     })
     const { stdout } = await run("usage", "errors", ...PERIOD)
     expect(stdout).toMatch(
-      /^2026-01-01 to 2026-01-31 \(UTC\)\n1 of 3 requests \(33\.33 %\) ended with an error\.\n\nStatus/,
+      /^2026-01-01 to 2026-01-31 \(UTC\)\n1 of 3 requests \(33\.33%\) ended with an error\.\n\nStatus/,
     )
     expect(stdout).toMatch(/500 +complete +1 +2026-01-02 10:00:30 +\(no message\)/)
     expect((await run("usage", "errors", "--csv", ...PERIOD)).stdout).toBe(

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest"
 import type { Screen } from "../../src/cli/_print.ts"
 import { toProgressLine } from "../../src/cli/_progress.ts"
-import { displayWidth } from "../../src/cli/_table.ts"
+import { displayWidth } from "../../src/cli/_width.ts"
 import { toInvoicePage } from "../../src/cli/usage/_invoice-page.ts"
 import { renderOverview } from "../../src/cli/usage/_overview.ts"
 import { createTailLines } from "../../src/cli/usage/_tail-line.ts"
@@ -102,6 +102,7 @@ const overview: Overview = {
     total,
     groups: 9,
   },
+  metadata: [],
   unpricedModels: ["mystery"],
   notes: [],
 }
@@ -112,8 +113,8 @@ describe("the overview of usage", () => {
       "
       Requests    12,345 (+23% against the period before), 7 with an error
       Tokens      93,000,000 (+0% against the period before)
-      Cost        >$152.3457 (-5% against the period before)
-      Confidence  99.6 % exact, 0.3 % estimated, < 0.1 % unpriced (5 requests: model
+      Cost        >$152.35 (-5% against the period before)
+      Confidence  99.6% exact, 0.3% estimated, < 0.1% unpriced (5 requests: model
                   mystery)
                   to price them: majordomo-gateway pricing reprice --since 2026-11-01
 
@@ -126,19 +127,20 @@ describe("the overview of usage", () => {
              └─────────────────────────────────────────
               2026-11-01                     2026-11-07
 
-      Model                       Requests      Tokens         Cost  Share
-      ────────────────────────────────────────────────────────────────────────────────
-      claude-sonnet-4-5-20250929     8,000  82,500,000   $140.00      91.9% █████████▎
-      gpt-4o-mini-2024-07-18         4,340  10,500,000   ~$12.34568    8.1% ▊
-      mystery                            5           0     unpriced    0.0%
-      ────────────────────────────────────────────────────────────────────────────────
-      Total                         12,345  93,000,000  >$152.3457
+      Model                       Requests      Tokens      Cost  Share
+      ─────────────────────────────────────────────────────────────────────────────
+      claude-sonnet-4-5-20250929     8,000  82,500,000   $140.00   91.9% █████████▎
+      gpt-4o-mini-2024-07-18         4,340  10,500,000   ~$12.35    8.1% ▊
+      mystery                            5           0  unpriced    0.0%
+      ─────────────────────────────────────────────────────────────────────────────
+      Total                         12,345  93,000,000  >$152.35
 
-      Key         Requests      Tokens        Cost  Share
-      ───────────────────────────────────────────────────────────────
-      Production    12,345  93,000,000  >$152.3457  100.0% ██████████
-      ───────────────────────────────────────────────────────────────
-      Total of 9    12,345  93,000,000  >$152.3457
+      Key         Requests      Tokens      Cost  Share
+      ─────────────────────────────────────────────────────────────
+      Production    12,345  93,000,000  >$152.35  100.0% ██████████
+      (8 others)         0           0     $0.00    0.0%
+      ─────────────────────────────────────────────────────────────
+      Total         12,345  93,000,000  >$152.35
       "
     `))
   test("at 120 columns", () =>
@@ -146,8 +148,8 @@ describe("the overview of usage", () => {
       "
       Requests    12,345 (+23% against the period before), 7 with an error
       Tokens      93,000,000 (+0% against the period before)
-      Cost        >$152.3457 (-5% against the period before)
-      Confidence  99.6 % exact, 0.3 % estimated, < 0.1 % unpriced (5 requests: model mystery)
+      Cost        >$152.35 (-5% against the period before)
+      Confidence  99.6% exact, 0.3% estimated, < 0.1% unpriced (5 requests: model mystery)
                   to price them: majordomo-gateway pricing reprice --since 2026-11-01
 
       $60.50 ┤█████
@@ -159,19 +161,20 @@ describe("the overview of usage", () => {
              └─────────────────────────────────────────
               2026-11-01                     2026-11-07
 
-      Model                       Requests      Tokens         Cost  Share
-      ──────────────────────────────────────────────────────────────────────────────────────────────
-      claude-sonnet-4-5-20250929     8,000  82,500,000   $140.00      91.9% ██████████████████████
-      gpt-4o-mini-2024-07-18         4,340  10,500,000   ~$12.34568    8.1% ██
-      mystery                            5           0     unpriced    0.0%
-      ──────────────────────────────────────────────────────────────────────────────────────────────
-      Total                         12,345  93,000,000  >$152.3457
+      Model                       Requests      Tokens      Cost  Share
+      ───────────────────────────────────────────────────────────────────────────────────────────
+      claude-sonnet-4-5-20250929     8,000  82,500,000   $140.00   91.9% ██████████████████████
+      gpt-4o-mini-2024-07-18         4,340  10,500,000   ~$12.35    8.1% ██
+      mystery                            5           0  unpriced    0.0%
+      ───────────────────────────────────────────────────────────────────────────────────────────
+      Total                         12,345  93,000,000  >$152.35
 
-      Key         Requests      Tokens        Cost  Share
-      ─────────────────────────────────────────────────────────────────────────────
-      Production    12,345  93,000,000  >$152.3457  100.0% ████████████████████████
-      ─────────────────────────────────────────────────────────────────────────────
-      Total of 9    12,345  93,000,000  >$152.3457
+      Key         Requests      Tokens      Cost  Share
+      ───────────────────────────────────────────────────────────────────────────
+      Production    12,345  93,000,000  >$152.35  100.0% ████████████████████████
+      (8 others)         0           0     $0.00    0.0%
+      ───────────────────────────────────────────────────────────────────────────
+      Total         12,345  93,000,000  >$152.35
       "
     `))
   test("in a pipe", () =>
@@ -179,29 +182,30 @@ describe("the overview of usage", () => {
       "
       Requests    12,345 (+23% against the period before), 7 with an error
       Tokens      93,000,000 (+0% against the period before)
-      Cost        >$152.3457 (-5% against the period before)
-      Confidence  99.6 % exact, 0.3 % estimated, < 0.1 % unpriced (5 requests: model mystery)
+      Cost        >$152.35 (-5% against the period before)
+      Confidence  99.6% exact, 0.3% estimated, < 0.1% unpriced (5 requests: model mystery)
                   to price them: majordomo-gateway pricing reprice --since 2026-11-01
 
-      2026-11-01   $60.50     5,000 requests
-      2026-11-02   $30.25     3,000 requests
-      2026-11-04    $0.02     12 requests
-      2026-11-06  ~$45.90     4,000 requests
-      2026-11-07  >$15.67568  333 requests
+      2026-11-01   $60.50  5,000 requests
+      2026-11-02   $30.25  3,000 requests
+      2026-11-04    $0.02  12 requests
+      2026-11-06  ~$45.90  4,000 requests
+      2026-11-07  >$15.68  333 requests
 
-      Model                       Requests      Tokens         Cost  Share
-      --------------------------------------------------------------------
-      claude-sonnet-4-5-20250929     8,000  82,500,000   $140.00     91.9%
-      gpt-4o-mini-2024-07-18         4,340  10,500,000   ~$12.34568   8.1%
-      mystery                            5           0     unpriced   0.0%
-      --------------------------------------------------------------------
-      Total                         12,345  93,000,000  >$152.3457
+      Model                       Requests      Tokens      Cost  Share
+      -----------------------------------------------------------------
+      claude-sonnet-4-5-20250929     8,000  82,500,000   $140.00  91.9%
+      gpt-4o-mini-2024-07-18         4,340  10,500,000   ~$12.35   8.1%
+      mystery                            5           0  unpriced   0.0%
+      -----------------------------------------------------------------
+      Total                         12,345  93,000,000  >$152.35
 
-      Key         Requests      Tokens        Cost   Share
-      ----------------------------------------------------
-      Production    12,345  93,000,000  >$152.3457  100.0%
-      ----------------------------------------------------
-      Total of 9    12,345  93,000,000  >$152.3457
+      Key         Requests      Tokens      Cost   Share
+      --------------------------------------------------
+      Production    12,345  93,000,000  >$152.35  100.0%
+      (8 others)         0           0     $0.00    0.0%
+      --------------------------------------------------
+      Total         12,345  93,000,000  >$152.35
       "
     `))
   test("with NO_COLOR on a terminal nothing is drawn, and it still fits", () => {
@@ -275,18 +279,18 @@ describe("an agent run", () => {
     "
     Span           Model               Took  Time              Tokens      Cost
     ───────────────────────────────────────────────────────────────────────────
-    planner        (4 requests)      23.0 s  ━━━━━━━            6,000  ~$0.0538
-      plan         claude-haiku-4-5   9.0 s  ━━━                1,500   $0.0246
-      tool:search  (3 requests)      13.0 s    ━━━━━            4,500  ~$0.0292
+    planner        (4 requests)      23.0 s  ━━━━━━━            6,000  ~$0.05
+      plan         claude-haiku-4-5   9.0 s  ━━━                1,500   $0.02
+      tool:search  (3 requests)      13.0 s    ━━━━━            4,500  ~$0.03
         request    claude-haiku-4-5   3.0 s    ━━               1,500   $0.0027
         request    claude-haiku-4-5   2.0 s      ━              1,500   $0.00
-        rank       (1 request)        6.0 s      ━━━            1,500  ~$0.0265
-          request  claude-haiku-4-5   6.0 s      ━━━            1,500  ~$0.0265
+        rank       (1 request)        6.0 s      ━━━            1,500  ~$0.03
+          request  claude-haiku-4-5   6.0 s      ━━━            1,500  ~$0.03
     writer         (1 request)       12.0 s        ━━━━━        1,500  unpriced
       request      mystery           12.0 s        ━━━━━        1,500  unpriced
-    request        claude-haiku-4-5  18.0 s            ━━━━━━   1,500   $0.129
+    request        claude-haiku-4-5  18.0 s            ━━━━━━   1,500   $0.13
     ───────────────────────────────────────────────────────────────────────────
-    Total                            56.0 s                     9,000  >$0.1828
+    Total                            56.0 s                     9,000  >$0.18
     "
   `))
   test("at 120 columns", () =>
@@ -294,18 +298,18 @@ describe("an agent run", () => {
     "
     Span           Model               Start    Took  Time                            Tokens      Cost
     ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-    planner        (4 requests)        +0 ms  23.0 s  ━━━━━━━━━━━━━                    6,000  ~$0.0538
-      plan         claude-haiku-4-5    +0 ms   9.0 s  ━━━━━                            1,500   $0.0246
-      tool:search  (3 requests)      +10.0 s  13.0 s       ━━━━━━━━                    4,500  ~$0.0292
+    planner        (4 requests)        +0 ms  23.0 s  ━━━━━━━━━━━━━                    6,000  ~$0.05
+      plan         claude-haiku-4-5    +0 ms   9.0 s  ━━━━━                            1,500   $0.02
+      tool:search  (3 requests)      +10.0 s  13.0 s       ━━━━━━━━                    4,500  ~$0.03
         request    claude-haiku-4-5  +10.0 s   3.0 s       ━━                          1,500   $0.0027
         request    claude-haiku-4-5  +14.0 s   2.0 s         ━━                        1,500   $0.00    error 429
-        rank       (1 request)       +17.0 s   6.0 s           ━━━━                    1,500  ~$0.0265
-          request  claude-haiku-4-5  +17.0 s   6.0 s           ━━━━                    1,500  ~$0.0265
+        rank       (1 request)       +17.0 s   6.0 s           ━━━━                    1,500  ~$0.03
+          request  claude-haiku-4-5  +17.0 s   6.0 s           ━━━━                    1,500  ~$0.03
     writer         (1 request)       +24.0 s  12.0 s              ━━━━━━━━             1,500  unpriced
       request      mystery           +24.0 s  12.0 s              ━━━━━━━━             1,500  unpriced
-    request        claude-haiku-4-5  +38.0 s  18.0 s                      ━━━━━━━━━━   1,500   $0.129
+    request        claude-haiku-4-5  +38.0 s  18.0 s                      ━━━━━━━━━━   1,500   $0.13
     ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-    Total                                     56.0 s                                   9,000  >$0.1828
+    Total                                     56.0 s                                   9,000  >$0.18
     "
   `))
   test("in a pipe", () =>
@@ -313,18 +317,18 @@ describe("an agent run", () => {
     "
     Span           Model               Start    Took  Tokens      Cost
     -----------------------------------------------------------------------------
-    planner        (4 requests)        +0 ms  23.0 s   6,000  ~$0.0538
-      plan         claude-haiku-4-5    +0 ms   9.0 s   1,500   $0.0246
-      tool:search  (3 requests)      +10.0 s  13.0 s   4,500  ~$0.0292
+    planner        (4 requests)        +0 ms  23.0 s   6,000  ~$0.05
+      plan         claude-haiku-4-5    +0 ms   9.0 s   1,500   $0.02
+      tool:search  (3 requests)      +10.0 s  13.0 s   4,500  ~$0.03
         request    claude-haiku-4-5  +10.0 s   3.0 s   1,500   $0.0027
         request    claude-haiku-4-5  +14.0 s   2.0 s   1,500   $0.00    error 429
-        rank       (1 request)       +17.0 s   6.0 s   1,500  ~$0.0265
-          request  claude-haiku-4-5  +17.0 s   6.0 s   1,500  ~$0.0265
+        rank       (1 request)       +17.0 s   6.0 s   1,500  ~$0.03
+          request  claude-haiku-4-5  +17.0 s   6.0 s   1,500  ~$0.03
     writer         (1 request)       +24.0 s  12.0 s   1,500  unpriced
       request      mystery           +24.0 s  12.0 s   1,500  unpriced
-    request        claude-haiku-4-5  +38.0 s  18.0 s   1,500   $0.129
+    request        claude-haiku-4-5  +38.0 s  18.0 s   1,500   $0.13
     -----------------------------------------------------------------------------
-    Total                                     56.0 s   9,000  >$0.1828
+    Total                                     56.0 s   9,000  >$0.18
     "
   `))
   test.each([80, 60, 40])("no line is longer than %i columns", (width) => {
@@ -350,9 +354,9 @@ describe("an agent run", () => {
     }
     expect(`\n${renderRuns([run], "UTC", screen(80))}`).toMatchInlineSnapshot(`
       "
-      Trace     Last                   Took  Requests  Errors  Output      Cost
-      ─────────────────────────────────────────────────────────────────────────
-      7f3a�[2J  2026-11-21 10:55:39  56.0 s         6       1   4,500  >$0.1828
+      Trace     Last           Took  Requests  Errors   Input  Output    Cost
+      ───────────────────────────────────────────────────────────────────────
+      7f3a�[2J  11-21 10:55  56.0 s         6       1  59,300   4,500  >$0.18
       "
     `)
   })
@@ -423,9 +427,9 @@ describe("usage tail", () => {
 
 test("progress shows a bar, a share and the numbers", () => {
   expect(toProgressLine(1_350_000, 5_000_000, "requests")).toBe(
-    "██████▌                   27 %  1,350,000 of 5,000,000 requests",
+    "██████▌                   27%  1,350,000 of 5,000,000 requests",
   )
-  expect(toProgressLine(0, 0, "requests")).toContain("100 %")
+  expect(toProgressLine(0, 0, "requests")).toContain("100%")
 })
 
 test("an invoice as a page shows names of clients as text, amounts with all digits, and its period and time zone", () => {

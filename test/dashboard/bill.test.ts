@@ -1,10 +1,9 @@
-import { readFileSync } from "node:fs"
 import type { Page } from "playwright-core"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { findBarriers } from "../support/axe.ts"
 import { aReconciliation, dayAgo, insertReconciliation } from "../support/reconciliations.ts"
 import { noBrowser, openGateway } from "./_gateway.ts"
 
-const axe = readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8")
 const HOSTILE = `<img src=x onerror=alert(1)>"'&lt;`
 
 describe.skipIf(noBrowser !== undefined)(`the bill in Chromium${noBrowser ? ` (skipped: ${noBrowser})` : ""}`, () => {
@@ -84,11 +83,7 @@ describe.skipIf(noBrowser !== undefined)(`the bill in Chromium${noBrowser ? ` (s
         for (const view of ["bill", "import"]) {
           await card(page, "openai").waitFor()
           if (view === "import") await page.getByRole("button", { name: "Import a bill" }).click()
-          await page.evaluate(axe)
-          const found = await page.evaluate(
-            "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes[0].html]))",
-          )
-          expect(found, `${view} at ${width}`).toEqual([])
+          expect(await findBarriers(page, theme), `${view} at ${width}`).toEqual([])
           const overflow = await page.evaluate(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth",
           )

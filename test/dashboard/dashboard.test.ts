@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs"
 import type { BrowserContextOptions, Page } from "playwright-core"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { findBarriers } from "../support/axe.ts"
 import { insertKey, insertRows } from "../support/usage-rows.ts"
 import { type Gateway, noBrowser, openGateway } from "./_gateway.ts"
 
@@ -50,7 +51,6 @@ const PATHS = [
   "by?name=Feature",
   "nothing",
 ]
-const axe = readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8")
 
 const ago = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString()
 
@@ -298,29 +298,18 @@ describe.skipIf(noBrowser !== undefined)(
     })
 
     test.each(["light", "dark"] as const)("axe finds nothing in any view, in the %s theme", async (colorScheme) => {
-      // The themes differ in their colors only.
-      const options = colorScheme === "dark" ? '{ runOnly: ["color-contrast"] }' : "{}"
       const page = await open("", { colorScheme })
       for (const path of PATHS) {
         await page.goto(`${gateway.origin}/dashboard/${path}`)
         await page.locator("main tbody, main .empty").first().waitFor()
         await settle(page)
-        await page.evaluate(axe)
-        const problems = await page.evaluate(
-          `axe.run(${options}).then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes[0].html))`,
-        )
-        expect(problems, path).toEqual([])
+        expect(await findBarriers(page, colorScheme), path).toEqual([])
       }
     })
 
     test("axe finds nothing in the dialogs and on the sign-in page", async () => {
       const page = await open("")
-      const look = async () => {
-        await page.evaluate(axe)
-        return page.evaluate(
-          "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + nodes[0].html))",
-        )
-      }
+      const look = () => findBarriers(page)
       await page.locator("[data-row]").first().waitFor()
       await page.keyboard.press("?")
       await page.getByRole("dialog", { name: "Keys" }).waitFor()

@@ -1,10 +1,9 @@
-import { readFileSync } from "node:fs"
 import type { Page } from "playwright-core"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { findBarriers } from "../support/axe.ts"
 import { insertKey, insertRows } from "../support/usage-rows.ts"
 import { type Gateway, noBrowser, openGateway } from "./_gateway.ts"
 
-const axe = readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8")
 const HOSTILE = `<img src=x onerror=alert(1)>"'&lt;`
 const LONG = `long-${"name-".repeat(50)}`
 
@@ -305,13 +304,7 @@ describe.skipIf(noBrowser !== undefined)(
           await page.waitForLoadState("networkidle")
           expect(await page.evaluate("document.documentElement.scrollWidth - innerWidth"), path).toBeLessThanOrEqual(0)
           expect(await page.locator("main img").count(), path).toBe(0)
-          await page.evaluate(axe)
-          // The themes differ in their colors only.
-          const options = colorScheme === "dark" ? '{ runOnly: ["color-contrast"] }' : "{}"
-          const problems = await page.evaluate(
-            `axe.run(${options}).then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes[0].html))`,
-          )
-          expect(problems, `${path}, ${colorScheme}`).toEqual([])
+          expect(await findBarriers(page, colorScheme), `${path}, ${colorScheme}`).toEqual([])
         }
       }
     })

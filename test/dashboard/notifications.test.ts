@@ -1,14 +1,13 @@
-import { readFileSync } from "node:fs"
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import type { Page } from "playwright-core"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import type { Notification } from "../../src/core/notification.ts"
 import { uuidV7 } from "../../src/kit/uuid.ts"
+import { findBarriers } from "../support/axe.ts"
 import { NOTIFICATIONS, withNames } from "../support/notifications.ts"
 import { noBrowser, openGateway } from "./_gateway.ts"
 
-const axe = readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8")
 const HOSTILE = `<img src=x onerror=alert(1)>"'&lt;`
 
 /** A receiver that accepts or rejects every message. */
@@ -143,11 +142,7 @@ describe.skipIf(noBrowser !== undefined)(title, () => {
               .click()
             await page.getByText("All facts").click()
           }
-          await page.evaluate(axe)
-          const found = await page.evaluate(
-            "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes[0].html]))",
-          )
-          expect(found, `${view} at ${width}`).toEqual([])
+          expect(await findBarriers(page, theme), `${view} at ${width}`).toEqual([])
           const overflow = await page.evaluate(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth",
           )

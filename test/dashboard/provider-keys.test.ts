@@ -4,10 +4,10 @@ import { join } from "node:path"
 import type { Page } from "playwright-core"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import { initVault } from "../../src/operations/vault/init.ts"
+import { findBarriers } from "../support/axe.ts"
 import { insertKey } from "../support/usage-rows.ts"
 import { type Gateway, noBrowser, openGateway } from "./_gateway.ts"
 
-const axe = readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8")
 const SECRET = "sk-proj-dashboard-0123456789-first"
 const ROTATED = "sk-proj-dashboard-0123456789-next"
 const ACCESS_KEY = "AKIADASHBOARD0123456"
@@ -207,11 +207,7 @@ describe.skipIf(noBrowser !== undefined)(
           expect(await page.evaluate("document.documentElement.scrollWidth - innerWidth"), what).toBeLessThanOrEqual(0)
           const cut = "[...document.querySelectorAll('dialog')].some((each) => each.scrollWidth > each.clientWidth)"
           expect(await page.evaluate(cut), what).toBe(false)
-          await page.evaluate(axe)
-          const problems = await page.evaluate(
-            "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes[0].html))",
-          )
-          expect(problems, `${what}, ${colorScheme}`).toEqual([])
+          expect(await findBarriers(page, colorScheme), `${what}, ${colorScheme}`).toEqual([])
         }
         await page.getByRole("table", { name: "Active provider keys" }).waitFor()
         await check("the page")

@@ -53,7 +53,7 @@ export function makeNewerScript(sql: string, { isBreaking = false } = {}): Schem
 /** The schema.sql of the program whose newest version was `version`. */
 export function makeOlderScript(version: number): SchemaScript {
   const read = (name: string) => readFileSync(`migrations/before/${name}.sql`, "utf8")
-  const before = { go: read("go"), unversioned: read("unversioned"), rollups: read("rollups") }
+  const before = { go: read("go"), goRows: read("go-rows"), unversioned: read("unversioned"), rollups: read("rollups") }
   const migrations = readMigrations("migrations").filter((migration) => migration.version <= version)
   return toSchemaScript(assembleScript(migrations, before))
 }
@@ -66,6 +66,9 @@ const DROP_BILLING =
 
 /** Makes a database of this version look as if it was made before versions existed. */
 export const FORGET_VERSIONS = `
+  DROP VIEW llm_requests_compat, api_keys_compat, llm_requests_metadata_keys_compat;
+  DROP FUNCTION majordomo_amount;
+  DROP TABLE llm_imports;
   DROP VIEW llm_requests_full;
   DROP TABLE llm_cards, llm_credential_hashes;
   DROP FUNCTION majordomo_fill;

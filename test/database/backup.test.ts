@@ -119,7 +119,12 @@ describe("backup and restore of the embedded database", () => {
 
   test("a backup of an older schema is migrated on restore", async () => {
     const read = (name: string) => readFileSync(new URL(`../../migrations/before/${name}.sql`, import.meta.url), "utf8")
-    const before = { go: read("go"), unversioned: read("unversioned"), rollups: read("rollups") }
+    const before = {
+      go: read("go"),
+      goRows: read("go-rows"),
+      unversioned: read("unversioned"),
+      rollups: read("rollups"),
+    }
     copyTemplate(at("old"), { empty: true })
     const old = await open("old")
     await migrate(old, undefined, toSchemaScript(makeScript(readMigrations("migrations").slice(0, 2), before)))

@@ -47,6 +47,8 @@ const FROZEN: Readonly<Record<string, string>> = {
   "0028_cards.sql": "07333ad398d92e6b",
   "0029_key_index.sql": "e7dd30d98011ab58",
   "0030_archive.sql": "4bd6993af67eeeca",
+  "0031_imports.sql": "a2936e4cba464b7d",
+  "before/go-rows.sql": "73d07c25073c9eae",
   "before/go.sql": "04a93fe13830d578",
   "before/rollups.sql": "604f7b773f2085c8",
   "before/unversioned.sql": "980c5e5e584e66de",
@@ -66,7 +68,7 @@ describe("migrations/", () => {
   test("every file is read: as a version or as a step before the first version", () => {
     const files = readdirSync(new URL("migrations", root), { recursive: true, encoding: "utf8" })
     const known = migrations.map(({ version, name }) => `${String(version).padStart(4, "0")}_${name}.sql`)
-    const before = ["before/go.sql", "before/rollups.sql", "before/unversioned.sql"]
+    const before = ["before/go-rows.sql", "before/go.sql", "before/rollups.sql", "before/unversioned.sql"]
     expect(files.filter((file) => file.endsWith(".sql")).sort()).toEqual([...known, ...before].sort())
   })
 

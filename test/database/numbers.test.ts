@@ -36,6 +36,7 @@ describeDatabases("a column of numbers", (open) => {
     await db.query(`INSERT INTO llm_usage_runs (hour, run, started_at, ended_at)
       VALUES ('2026-11-01T10:00:00Z', 'run', '2026-11-01T10:00:00Z', '2026-11-01T10:00:01Z')`)
     await db.query("INSERT INTO llm_archive_days (day, status, place) VALUES ('2026-11-01', 'writing', 'archive')")
+    await db.query("INSERT INTO llm_imports (id, source, actor) VALUES (gen_random_uuid(), 'litellm', 'test')")
     const { rows } = await db.query<{ table: string; column: string }>(COLUMNS)
     const columns = rows.filter(({ column }) => !EXCEPTIONS.includes(column))
     expect(columns.length).toBeGreaterThan(50)

@@ -39,14 +39,17 @@ describe("the roles of deploy/postgres-roles.sql", () => {
     const words = ["-v", "ON_ERROR_STOP=1", "-v", "owner_password=o'wner", "-v", "gateway_password=g'ateway"]
     execFileSync("psql", [...words, "-X", "-q", "-f", ROLES, admin.href], { stdio: "pipe" })
     provider = await startFakeProvider()
-    installation = createInstallation({
-      DATABASE_URL: gateway(),
-      MAJORDOMO_STORAGE_POSTGRES_SCHEMA: "majordomo",
-      MAJORDOMO_STORAGE_AUTO_MIGRATE: "false",
-      MAJORDOMO_SERVER_CREATE_FIRST_KEY: "false",
-      MAJORDOMO_PRICING_REMOTE_URL: "",
-      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: provider.origin,
-    })
+    installation = createInstallation(
+      {
+        DATABASE_URL: gateway(),
+        MAJORDOMO_STORAGE_POSTGRES_SCHEMA: "majordomo",
+        MAJORDOMO_STORAGE_AUTO_MIGRATE: "false",
+        MAJORDOMO_SERVER_CREATE_FIRST_KEY: "false",
+        MAJORDOMO_PRICING_REMOTE_URL: "",
+        MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: provider.origin,
+      },
+      { inProcess: true },
+    )
   })
   afterAll(async () => {
     await installation?.remove()
@@ -64,7 +67,7 @@ describe("the roles of deploy/postgres-roles.sql", () => {
     expect(await installation.run(["migrate"], { DATABASE_URL: owner() })).toMatchObject({ code: 0 })
     const running = await installation.serve()
     // A container's log must not have the first key.
-    await expect.poll(() => running.stderr).toContain("there is no API key yet")
+    await expect.poll(() => running.stderr).toContain("majordomo-gateway keys create --name NAME creates one")
     expect(running.stdout + running.stderr).not.toContain("mdm_sk_")
     const { key, id } = (await installation.runJson(["keys", "create", "--name", "One"])) as { key: string; id: string }
     const headers = { "X-Majordomo-Key": key, "X-Majordomo-User-Id": "1", "Content-Type": "application/json" }

@@ -6,11 +6,11 @@ import { insertKey, insertRows } from "../support/usage-rows.ts"
 import { readBlocks } from "./_page.ts"
 import { type Desk, openDesk } from "./_snippets.ts"
 
-const blocks = ["keys.md", "limits.md"]
+const blocks = ["dashboard.md", "keys.md", "limits.md", "reports.md", "troubleshooting.md"]
   .flatMap(readBlocks)
   .filter(({ language, marks }) => language === "sh" && marks.has("run"))
 
-describe("the commands of the pages about keys and limits work", () => {
+describe("the commands of pages work on a database with requests", () => {
   let database: TestDatabase
   let desk: Desk
 
@@ -19,7 +19,9 @@ describe("the commands of the pages about keys and limits work", () => {
     const client = new pg.Client({ connectionString: database.url })
     await client.connect()
     const key = await insertKey(client, "Search")
-    await insertRows(client, [{ key, cost: "12.31", metadata: { Team: "search" } }])
+    await insertRows(client, [
+      { key, cost: "12.31", metadata: { Team: "search", Feature: "chat", "User-Id": "ann", Client: "curl/8.5" } },
+    ])
     await client.end()
     desk = openDesk()
   })

@@ -11,7 +11,7 @@ import { type Block, readBlocks } from "./_page.ts"
 import { type Desk, openDesk, whySkipped } from "./_snippets.ts"
 
 const guides = readdirSync(new URL("../../docs/integrations/", import.meta.url)).filter((name) => name.endsWith(".md"))
-const pages = [...guides.map((name) => `integrations/${name}`), "migrating.md"]
+const pages = [...guides.map((name) => `integrations/${name}`), "migrating/litellm.md"]
 
 const PROVIDER_KEYS = { OPENAI_API_KEY: "sk-test", ANTHROPIC_API_KEY: "sk-ant-test", GEMINI_API_KEY: "g-test" }
 /** Only the gateway has these: boto3 would send its own token in place of the gateway key. */
@@ -107,7 +107,10 @@ describe("the snippets of the guides work", () => {
         await database.query("INSERT INTO seen SELECT id FROM llm_requests ON CONFLICT DO NOTHING")
         // The gateway's own commands run on its machine, with its settings; a client program does not know them.
         const own = { ...env, ...settings, MAJORDOMO_GATEWAY_URL: "" }
-        const output = await desk.execute(block, /majordomo-gateway usage/.test(block.text) ? own : (pageEnv ?? env))
+        const output = await desk.execute(
+          block,
+          /majordomo-gateway (?:usage|import)/.test(block.text) ? own : (pageEnv ?? env),
+        )
         if (isProgram(block)) expect(output).toContain("The fake provider heard")
         if (block.row !== undefined) await expectRow(block)
         expect(fakeProvider.exchanges.filter(hasGatewayKey)).toEqual([])

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "vitest"
 import { createInstallation } from "../support/gateway.ts"
 
-const installation = createInstallation()
+const installation = createInstallation({}, { inProcess: true })
 afterAll(() => installation.remove())
 
 describe("access to a gateway", () => {

@@ -133,7 +133,9 @@ describe("bodies in S3, rows in PostgreSQL", () => {
 
   beforeAll(async () => {
     const { url } = await createTestDatabase()
-    installation = createInstallation(settings({ ...s3Settings(), MAJORDOMO_STORAGE_POSTGRES_URL: url }))
+    installation = createInstallation(settings({ ...s3Settings(), MAJORDOMO_STORAGE_POSTGRES_URL: url }), {
+      inProcess: true,
+    })
     ;({ gateway, key, keyId } = await begin(installation))
     db = new pg.Client({ connectionString: url })
     await db.connect()
@@ -415,6 +417,7 @@ describe("rows in the embedded database", () => {
   test("are stored in their rows, truncated as configured, and are printed and exported together with those in S3", async () => {
     const installation = createInstallation(
       settings({ MAJORDOMO_LOGGING_BODY_STORAGE: "postgres", MAJORDOMO_LOGGING_MAX_BODY_SIZE: "1000" }),
+      { inProcess: true },
     )
     try {
       const { gateway, key } = await begin(installation)

@@ -40,7 +40,7 @@ describe("in an empty home, with nothing configured", () => {
     expect(gateway.stdout).toMatch(/Pricing data loaded \(\d{3,} models\)\n/)
     expect(new Set(gateway.stdout.match(/mdm_sk_[\w-]+/g))).toHaveProperty("size", 1)
     // [U12] Something is on the screen before the database exists.
-    expect(gateway.stderr).toContain("Creating the embedded database; this takes some seconds")
+    expect(gateway.stderr).toContain("Creating the embedded database, which takes 3 to 30 seconds")
     expect(gateway.stdout).toContain("new OpenAI(")
     expect(gateway.stdout).toContain("new Anthropic(")
   })

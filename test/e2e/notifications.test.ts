@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import pg from "pg"
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
 import { startWire } from "../chaos/_wire.ts"
@@ -128,6 +130,12 @@ describe("two gateways of one database", () => {
   })
 })
 
+/** Puts the clock of a process forward by a minute at each SIGUSR2: rows that have waited for a second have waited for longer. */
+const CLOCK = `const { now } = Date
+let ahead = 0
+Date.now = () => now() + ahead
+process.on("SIGUSR2", () => { ahead += 60_000 })`
+
 test("a database that is away from the start of an outage on is told by its gateway directly", async () => {
   const receiver = await startReceiver()
   const provider = await startFakeProvider()
@@ -144,7 +152,9 @@ test("a database that is away from the start of an outage on is told by its gate
     MAJORDOMO_NOTIFICATIONS_RULES: JSON.stringify([{ when: "rows_waiting", to: "hook" }]),
   })
   try {
-    const gateway = await installation.serve()
+    const clock = join(installation.home, "clock.cjs")
+    writeFileSync(clock, CLOCK)
+    const gateway = await installation.serve({ settings: { NODE_OPTIONS: `--require ${clock}` } })
     const { key } = (await installation.runJson(["keys", "create", "--name", "app"])) as { readonly key: string }
     const ask = () =>
       fetch(`${gateway.origin}/v1/chat/completions`, {
@@ -159,6 +169,9 @@ test("a database that is away from the start of an outage on is told by its gate
     expect(await ask()).toBe(200)
     wire.cut()
     expect(await ask()).toBe(200)
+    const stalled = async () => (await fetch(`${gateway.origin}/metrics`)).text()
+    await vi.waitFor(async () => expect(await stalled()).toMatch(/^majordomo_rows_stalled_seconds (?!0$)/m), WAIT)
+    process.kill(gateway.pid, "SIGUSR2")
     await vi.waitFor(() => expect(receiver.received).toHaveLength(1), { timeout: 200_000, interval: 200 })
     expect(receiver.received[0]!.json).toMatchObject({ kind: "rows_waiting", facts: { waiting: expect.any(Number) } })
     wire.mend()

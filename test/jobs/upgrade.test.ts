@@ -11,7 +11,7 @@ import { describeDatabases } from "../support/databases.ts"
 /** The schema.sql of version 2, which knows nothing of jobs. */
 function makeVersion2() {
   const read = (name: string) => readFileSync(new URL(`../../migrations/before/${name}.sql`, import.meta.url), "utf8")
-  const before = { go: read("go"), unversioned: read("unversioned"), rollups: read("rollups") }
+  const before = { go: read("go"), goRows: read("go-rows"), unversioned: read("unversioned"), rollups: read("rollups") }
   return toSchemaScript(makeScript(readMigrations("migrations").slice(0, 2), before))
 }
 

@@ -13,6 +13,7 @@ const workflows = readdirSync(new URL("../../.github/workflows/", import.meta.ur
 /** The files next to `dist` in the tarball, without the documents in `docs`. */
 const PAPERS = [
   "ARCHITECTURE.md",
+  "BENCHMARKS.md",
   "CHANGELOG.md",
   "CONTRIBUTING.md",
   "LICENSE",
@@ -49,6 +50,13 @@ describe("the package", () => {
     expect(paths.filter((path) => /\.map$|\.env|\.test\./.test(path))).toEqual([])
   })
 
+  test("names its repository, its pages and where to report faults, at one place", () => {
+    const { repository, homepage, bugs } = packageJson
+    const address = /^git\+(https:\/\/[\w.-]+\/[\w.-]+\/[\w.-]+)\.git$/.exec(repository.url)?.[1]
+    expect(address).toBeDefined()
+    expect([homepage, bugs.url]).toEqual([`${address}#readme`, `${address}/issues`])
+  })
+
   test("[SUP-08] has no dependencies that could have advisories, and locks the packages it is built from", () => {
     expect(Object.keys((packageJson as { dependencies?: object }).dependencies ?? {})).toEqual([])
     expect(JSON.parse(read("package-lock.json"))).toHaveProperty("lockfileVersion", 3)
@@ -62,16 +70,19 @@ describe("the package", () => {
     expect(packageJson).not.toHaveProperty("gypfile")
   })
 
-  test("[SUP-05] is built from packages that are locked by digest, except binaries for other systems", () => {
+  test("[SUP-05] is built from packages that are locked by digest, those for other systems included", () => {
     const { packages } = JSON.parse(read("package-lock.json")) as {
       packages: Record<
         string,
-        { integrity?: string; optional?: boolean; inBundle?: boolean; os?: unknown; cpu?: unknown }
+        { integrity?: string; inBundle?: boolean; optionalDependencies?: Readonly<Record<string, string>> }
       >
     }
     const open = Object.entries(packages).filter(([name, { integrity }]) => name !== "" && integrity === undefined)
-    const isForeign = ([, { optional, os, cpu }]: (typeof open)[number]) => optional && (os ?? cpu) !== undefined
-    expect(open.filter((each) => !isForeign(each) && !each[1].inBundle).map(([name]) => name)).toEqual([])
+    expect(open.filter(([, { inBundle }]) => !inBundle).map(([name]) => name)).toEqual([])
+    // `npm ci` on another system would otherwise install a program without its binary.
+    const names = new Set(Object.keys(packages).map((path) => path.split("node_modules/").at(-1)))
+    const optional = Object.values(packages).flatMap((each) => Object.keys(each.optionalDependencies ?? {}))
+    expect(optional.filter((name) => !names.has(name))).toEqual([])
   })
 
   test("[SEC-08] turns on no report, heap snapshot or inspector of node, which would contain the environment", () => {
@@ -110,6 +121,7 @@ describe("the workflows", () => {
       "npm test",
       "node scripts/sbom.mjs sbom.cdx.json",
       "repository.url=git+$GITHUB_SERVER_URL",
+      "node scripts/package-readme.mjs",
       "npm publish",
     ]
     const places = steps.map((step) => release.indexOf(step))

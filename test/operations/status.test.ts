@@ -40,3 +40,37 @@ test("status counts the rows of the data directory over its life, as its journal
     problems: ["1 row was rejected by the database: see rejected.jsonl in the journal"],
   })
 })
+
+test("status says what needs attention and what to do, and notices are no problems", async () => {
+  const { url } = await createTestDatabase()
+  const db = await connect(url)
+  await db.query(`INSERT INTO majordomo_gateways (id, heard, name, slot, offline_s, seen_at) VALUES
+    ('01a22837-a560-7000-8000-000000000001', 0, 'host-a, process 7, version 9.9.9', 'host-a:/data/journal/1', 3600, now()),
+    ('01a22837-a560-7000-8000-000000000002', 0, 'host-b, process 8', 'host-b:/data/journal/1', 3600, now() - interval '1 min')`)
+  await db.query(`INSERT INTO llm_requests (id, provider, model, request_path, request_method, requested_at, responded_at, response_time_ms,
+      input_tokens, output_tokens, cost_status, usage_source, status_code, outcome, created_at)
+    VALUES (gen_random_uuid(), 'openai', 'mystery', '/', 'POST', now(), now(), 1, 1, 1, 'unpriced', 'reported', 200, 'complete', now())`)
+  const dataDir = await makeDirectory()
+  const env = { DATABASE_URL: url, MAJORDOMO_STORAGE_DATA_DIR: dataDir, MAJORDOMO_PRICING_REMOTE_URL: "" }
+  const { settings } = await loadSettings({ cwd: dataDir, env })
+  const { signal } = new AbortController()
+  const actor = { kind: "command", name: "root", role: "viewer", id: null, address: null } as const
+  const caller = { settings, log: () => {}, onProgress: () => {}, signal, now: Date.now, actor }
+  const found = await callLocally(status.get, caller, {})
+  expect(found.attention).toEqual([
+    { level: "problem", message: "the gateway host-b, process 8 has not been seen lately", fix: expect.any(String) },
+    {
+      level: "notice",
+      message: "1 request has no known price in the last 30 days (mystery)",
+      fix: expect.stringContaining("majordomo-gateway pricing reprice --since 30d"),
+    },
+  ])
+  expect(found.problems).toHaveLength(1)
+  expect(found.gateways[0]).toMatchObject({
+    version: "9.9.9",
+    started_at: expect.any(String),
+    directory: "host-a:/data",
+  })
+  expect(found.database).toMatchObject({ kind: "postgres", bytes: expect.any(Number), schema: { state: "current" } })
+  expect(found.database.address).not.toContain("password")
+})

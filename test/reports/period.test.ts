@@ -1,5 +1,13 @@
 import { describe, expect, test } from "vitest"
-import { findZone, isPeriod, parseMoment, toOffsetIso, toPreviousPeriod, toYearAgo } from "../../src/reports/index.ts"
+import {
+  findZone,
+  isPeriod,
+  listDays,
+  parseMoment,
+  toOffsetIso,
+  toPreviousPeriod,
+  toYearAgo,
+} from "../../src/reports/index.ts"
 
 const now = Date.parse("2026-11-20T15:30:00Z")
 const tz = "Europe/Lisbon"
@@ -10,11 +18,12 @@ const at = (text: string, edge: "since" | "until" = "since", zone = tz) => {
 
 describe("--since", () => {
   test.each([
-    ["30d", "2026-10-21T00:00:00+01:00"], // summer time
-    ["7d", "2026-11-13T00:00:00+00:00"],
+    ["30d", "2026-10-22T00:00:00+01:00"], // summer time
+    ["7d", "2026-11-14T00:00:00+00:00"],
+    ["1d", "2026-11-20T00:00:00+00:00"],
     ["24h", "2026-11-19T15:30:00+00:00"],
     ["90m", "2026-11-20T14:00:00+00:00"],
-    ["2w", "2026-11-06T00:00:00+00:00"],
+    ["2w", "2026-11-07T00:00:00+00:00"],
     ["today", "2026-11-20T00:00:00+00:00"],
     ["yesterday", "2026-11-19T00:00:00+00:00"],
     ["week", "2026-11-16T00:00:00+00:00"],
@@ -53,7 +62,7 @@ describe("--until includes the day or month that it names", () => {
     ["2026-Q4", "2027-01-01T00:00:00+00:00"],
     ["2026", "2027-01-01T00:00:00+00:00"],
     ["2026-11-30T10:00", "2026-11-30T10:00:00+00:00"],
-    ["7d", "2026-11-13T00:00:00+00:00"],
+    ["7d", "2026-11-14T00:00:00+00:00"],
   ])("%s", (text, expected) => expect(at(text, "until")).toBe(expected))
 })
 
@@ -81,6 +90,17 @@ const days = (since: string, until: string) => ({
   since: parseMoment(since, "since", { now, tz })!,
   until: parseMoment(until, "until", { now, tz })!,
   tz,
+})
+
+test("[U8] the last 30 days have 30 dates, and the period before them as many, up to the same time", () => {
+  const since = parseMoment("30d", "since", { now, tz })!
+  expect(listDays(since, now, tz)).toHaveLength(30)
+  const before = toPreviousPeriod({ since, until: now, tz })
+  expect([toOffsetIso(before.since, tz), toOffsetIso(before.until!, tz)]).toEqual([
+    "2026-09-22T00:00:00+01:00",
+    "2026-10-21T15:30:00+01:00",
+  ])
+  expect(listDays(before.since, before.until!, tz)).toHaveLength(30)
 })
 
 test("the period before whole months is whole months; before everything else, the same length of time", () => {

@@ -23,11 +23,19 @@ const BATCH = {
   request_counts: { total: 3, completed: 3, failed: 0 },
 }
 
+const RESPONSE = { id: "resp_1", object: "response", model: MODEL, status: "queued", background: true, output: [] }
+const RESPONSE_USAGE = { input_tokens: 1000, output_tokens: 500, total_tokens: 1500 }
+
 /** A provider with a batch of three items, whose answers to a model `slow` never end. */
 function createAnswer() {
   const seen = { slow: 0 }
   const answer: Answer = (request, response, body) => {
-    if (request.url!.includes("/files/")) {
+    if (request.url!.includes("/responses")) {
+      sendJson(response, {
+        ...RESPONSE,
+        ...(request.method === "GET" && { status: "completed", usage: RESPONSE_USAGE }),
+      })
+    } else if (request.url!.includes("/files/")) {
       const lines = ["b0", "b1", "b2"].map((id) =>
         JSON.stringify({ id, response: { status_code: 200, body: COMPLETION } }),
       )
@@ -66,12 +74,15 @@ async function readTotals(home: Installation): Promise<Totals> {
 
 async function start(provider: string): Promise<Installation> {
   const { url } = await createTestDatabase()
-  return createInstallation({
-    DATABASE_URL: url,
-    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: provider,
-    MAJORDOMO_PRICING_REMOTE_URL: "",
-    MAJORDOMO_TELEMETRY_LABELS: "Team",
-  })
+  return createInstallation(
+    {
+      DATABASE_URL: url,
+      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: provider,
+      MAJORDOMO_PRICING_REMOTE_URL: "",
+      MAJORDOMO_TELEMETRY_LABELS: "Team",
+    },
+    { inProcess: true },
+  )
 }
 
 test(
@@ -109,6 +120,13 @@ test(
       expect(before(cost.name, { team: "other" })).toBe(0)
       expect(before("majordomo_tokens_total", { kind: "input", team: "search" })).toBe(4000)
 
+      await send(first, "POST", "/v1/responses", { model: "gpt-4o-mini", input: "hi", background: true })
+      expect((await scrape(first))("majordomo_unpriced_requests_total")).toBe(0)
+      await send(first, "GET", "/v1/responses/resp_1")
+      await until(async () => expect((await scrape(first))(cost.name)).toBeCloseTo(before(cost.name) + 0.00045, 12))
+      expect((await scrape(first))("majordomo_unpriced_requests_total")).toBe(0)
+      const afterwards = await scrape(first)
+
       const hanging = send(first, "POST", "/v1/chat/completions", { model: "slow", messages: [] }).catch(() => {})
       await untilFound(() => seen.slow === 1)
       await first.stop("SIGKILL")
@@ -118,7 +136,7 @@ test(
       const died = { outcome: "gateway_died", team: "search" }
       await until(async () => expect((await scrape(second))("majordomo_requests_total", died)).toBe(1))
       await until(async () => {
-        const both = before("majordomo_requests_total") + (await scrape(second))("majordomo_requests_total")
+        const both = afterwards("majordomo_requests_total") + (await scrape(second))("majordomo_requests_total")
         expect(both).toBe((await readTotals(home))["requests"])
       })
 
@@ -137,7 +155,7 @@ test(
       ])
       await home.runJson(["pricing", "reprice", "--since", "today"])
       const total = await readTotals(home)
-      expect(Number(total["total_cost"])).not.toBeCloseTo(before(cost.name), 6)
+      expect(Number(total["total_cost"])).not.toBeCloseTo(afterwards(cost.name), 6)
       await until(async () => {
         const sum = await scrape(second)
         const read = (name: string, period: string) => sum(`majordomo_usage_${name}`, { period })

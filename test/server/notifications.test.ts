@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFin
 import type { Notification } from "../../src/core/notification.ts"
 import type { Database } from "../../src/database/_database.ts"
 import type { LedgerStats } from "../../src/database/ledger/ledger.ts"
-import { readNotifications } from "../../src/database/notifications.ts"
+import { readNotifications, storeNotification } from "../../src/database/notifications.ts"
 import { openPostgres } from "../../src/database/open.ts"
 import type { PriceBook } from "../../src/pricing/price-book.ts"
 import type { Notifications, NotificationTiming } from "../../src/server/notifications/parts.ts"
@@ -94,6 +94,7 @@ const aKey = (subject: string): Notification<"new_key"> => ({
 const ALL = { limit: 1000, after: undefined, kind: undefined }
 const list = () => readNotifications(database, ALL)
 const states = async () => (await list()).flatMap(({ deliveries }) => deliveries.map(({ state }) => state))
+const byNumber = (a: unknown, b: unknown) => Number(String(a).slice(4)) - Number(String(b).slice(4))
 const subjects = () => receiver.received.map(({ json }) => json["subject"])
 
 /** A database that cannot be reached while `isAway`. */
@@ -152,6 +153,25 @@ describe("notifications of gateways with one database", () => {
     expect(gateway.lines).toEqual([
       "warn notifications: more than 100 of the kind new_key in an hour, so the others are left out",
     ])
+  })
+
+  test("are bounded in a flood of 10,000 at two gateways, of which one dies: each is sent in order, with one id", async () => {
+    const { outage, db } = createOutage()
+    const dying = await start({ db, timing: { leaseMs: 1_000 } })
+    const other = await start({ timing: { leaseMs: 1_000 } })
+    for (let i = 0; i < 10_000; i++) for (const gateway of [dying, other]) gateway.notify(aKey(`key ${i}`))
+    await vi.waitFor(() => expect(receiver.received.length).toBeGreaterThan(20), WAIT)
+    outage.isAway = true
+    const expected = Array.from({ length: 100 }, (_, i) => `key ${i}`)
+    await vi.waitFor(async () => expect(await states()).toEqual(expected.map(() => "sent")), WAIT)
+    const ids = new Map(
+      receiver.received.map(({ json, headers }) => [headers["x-majordomo-delivery"], json["subject"]]),
+    )
+    expect([...ids.values()].toSorted(byNumber)).toEqual(expected)
+    // Two gateways send at the same time, and a message of the one that died comes again.
+    const places = [...ids.values()].map((subject, at) => Math.abs(Number(String(subject).slice(4)) - at))
+    expect(Math.max(...places)).toBeLessThan(100)
+    expect(receiver.received.length).toBeLessThanOrEqual(101)
   })
 
   test("are not even loaded without channels", async () => {
@@ -379,6 +399,55 @@ describe("published rows", () => {
     gateway.onRecord(aRecord({ ...unpriced, model: "d" }))
     await vi.waitFor(() => expect(subjects()).toEqual([expect.stringMatching(/\/d$/)]), WAIT)
     expect((await list()).map(({ notification }) => notification.kind)).toEqual(["unpriced_model"])
+  })
+})
+
+describe("a clock that jumps", () => {
+  const RULES = [{ when: "digest", every: "day", at: "00:00", to: "ops" }]
+  const DAY_MS = 86_400_000
+
+  test("sends no digest early, twice or never: a day forward and an hour back", async () => {
+    const earlier = "now() - interval '2 days'"
+    await database.query(`INSERT INTO majordomo_notification_runs (name, started_at, finished_at)
+      VALUES ('digest every day at 00:00', ${earlier}, ${earlier})`)
+    let rounds = 0
+    const counting: Database = {
+      ...database,
+      query: (query) => {
+        if (typeof query === "object" && query.text.startsWith("UPDATE majordomo_notification_runs")) rounds++
+        return database.query(query)
+      },
+    }
+    const untilRounds = (count: number) => vi.waitFor(() => expect(rounds).toBeGreaterThan(count), WAIT)
+    let offsetMs = DAY_MS
+    const now = () => Date.now() + offsetMs
+    await start({ rules: RULES, now, db: counting })
+    await untilRounds(3)
+    expect(await list()).toEqual([])
+    offsetMs = 0
+    await vi.waitFor(async () => expect(await states()).toEqual(["sent"]), WAIT)
+    const yesterday = new Date(Date.now() - DAY_MS).toISOString().slice(0, 10)
+    expect(JSON.stringify(receiver.received[0]!.json)).toContain(yesterday)
+    for (const jump of [-3_600_000, DAY_MS, 0]) {
+      offsetMs = jump
+      await untilRounds(rounds + 3)
+    }
+    expect(receiver.received).toHaveLength(1)
+  })
+
+  test("of the database that goes back a day delays no message, and none is given up by an age that is wrong", async () => {
+    for (const subject of ["new", "tried"]) {
+      await storeNotification(database.query, aKey(subject), [{ channel: "ops" }])
+    }
+    await database.query("UPDATE majordomo_deliveries SET next_attempt_at = now() + interval '1 day'")
+    await database.query(`UPDATE majordomo_deliveries SET attempts = 1, attempted_at = now() + interval '1 day'
+      WHERE notification_id = (SELECT id FROM majordomo_notifications WHERE subject = 'tried')`)
+    await database.query("UPDATE majordomo_notifications SET created_at = now() - interval '2 days'")
+    receiver.next({ status: 500 }, { status: 500 })
+    await start()
+    await vi.waitFor(async () => expect(await states()).toEqual(["sent", "sent"]), WAIT)
+    expect(new Set(subjects())).toEqual(new Set(["new", "tried"]))
+    expect(receiver.received).toHaveLength(4)
   })
 })
 

@@ -124,6 +124,100 @@ test("each row has one span that equals it: all dialects, streams, errors and cu
   expect(JSON.stringify(receiver.exports)).not.toContain("hello")
 })
 
+const CHAT = {
+  ...{ model: "gpt-4o-mini", temperature: 0.2, top_p: 0.9, max_completion_tokens: 99, seed: 7, n: 2, stop: "END" },
+  ...{ frequency_penalty: 0.5, presence_penalty: -0.5, response_format: { type: "json_object" } },
+  messages: [{ role: "user", content: "SECRET" }],
+}
+const OF_CHAT = {
+  "gen_ai.request.temperature": 0.2,
+  "gen_ai.request.top_p": 0.9,
+  "gen_ai.request.max_tokens": 99,
+  "gen_ai.request.seed": 7,
+  "gen_ai.request.choice.count": 2,
+  "gen_ai.request.stop_sequences": ["END"],
+  "gen_ai.request.frequency_penalty": 0.5,
+  "gen_ai.request.presence_penalty": -0.5,
+  "gen_ai.output.type": "json",
+  "gen_ai.response.id": expect.stringMatching(/^chatcmpl-/),
+  "gen_ai.response.finish_reasons": ["stop"],
+}
+const RESPONSE = { model: "gpt-4o-mini", input: "SECRET", max_output_tokens: 50, text: { format: { type: "text" } } }
+const OF_RESPONSE = {
+  "gen_ai.request.max_tokens": 50,
+  "gen_ai.output.type": "text",
+  "gen_ai.response.id": expect.stringMatching(/^resp_/),
+  "gen_ai.response.finish_reasons": ["completed"],
+}
+const MESSAGE = {
+  ...{ model: "claude-sonnet-4-5", max_tokens: 9, temperature: 1, top_k: 40, stop_sequences: ["A", "B"] },
+  messages: [{ role: "user", content: "SECRET" }],
+}
+const OF_MESSAGE = {
+  "gen_ai.request.max_tokens": 9,
+  "gen_ai.request.temperature": 1,
+  "gen_ai.request.top_k": 40,
+  "gen_ai.request.stop_sequences": ["A", "B"],
+  "gen_ai.response.id": expect.stringMatching(/^msg_/),
+  "gen_ai.response.finish_reasons": ["end_turn"],
+}
+const GENERATE = {
+  contents: [{ parts: [{ text: "SECRET" }] }],
+  generationConfig: { temperature: 0, topK: 3, maxOutputTokens: 8, seed: 5, responseMimeType: "application/json" },
+}
+const OF_GENERATE = {
+  "gen_ai.request.temperature": 0,
+  "gen_ai.request.top_k": 3,
+  "gen_ai.request.max_tokens": 8,
+  "gen_ai.request.seed": 5,
+  "gen_ai.output.type": "json",
+  "gen_ai.response.id": expect.stringMatching(/./),
+  "gen_ai.response.finish_reasons": ["STOP"],
+}
+const CONVERSE = {
+  messages: [{ role: "user", content: [{ text: "SECRET" }] }],
+  inferenceConfig: { maxTokens: 12, temperature: 0.5, topP: 1, stopSequences: ["Z"] },
+}
+const OF_CONVERSE = {
+  "gen_ai.request.max_tokens": 12,
+  "gen_ai.request.temperature": 0.5,
+  "gen_ai.request.top_p": 1,
+  "gen_ai.request.stop_sequences": ["Z"],
+  "gen_ai.response.finish_reasons": ["end_turn"],
+}
+const GEMINI = "/v1beta/models/gemini-2.5-flash"
+
+const LARGE = { ...CHAT, messages: [{ role: "user", content: "SECRET".repeat(1_000_000) }] }
+/** What describes a request and its answer, without what the test before has compared. */
+const DESCRIPTIVE = /^gen_ai\.(?:request\.(?!model|stream)|output\.type|response\.(?:id|finish))/
+
+test("spans have the parameters of the request, the id of the answer, and why it ended: all dialects, whole and streamed", async () => {
+  const cases = [
+    ["/v1/chat/completions", CHAT, OF_CHAT],
+    ["/v1/chat/completions", { ...CHAT, stream: true }, OF_CHAT],
+    // A body of this size is in a file.
+    ["/v1/chat/completions", LARGE, OF_CHAT],
+    ["/v1/responses", RESPONSE, OF_RESPONSE],
+    ["/v1/responses", { ...RESPONSE, stream: true }, OF_RESPONSE],
+    ["/v1/messages", MESSAGE, OF_MESSAGE],
+    ["/v1/messages", { ...MESSAGE, stream: true }, OF_MESSAGE],
+    [`${GEMINI}:generateContent`, GENERATE, OF_GENERATE],
+    [`${GEMINI}:streamGenerateContent`, GENERATE, OF_GENERATE],
+    [`${GEMINI}:streamGenerateContent?alt=sse`, GENERATE, OF_GENERATE],
+    ["/model/amazon.nova-lite-v1:0/converse", CONVERSE, OF_CONVERSE],
+    ["/model/amazon.nova-lite-v1:0/converse-stream", CONVERSE, OF_CONVERSE],
+  ] as const
+  const before = receiver.spans().length
+  for (const [path, body] of cases) await ask(path, body, { "anthropic-version": "2023-06-01" })
+  await vi.waitFor(() => expect(receiver.spans()).toHaveLength(before + cases.length), WAIT)
+  const found = receiver.spans().slice(before)
+  for (const [index, [path, , expected]] of cases.entries()) {
+    const described = Object.entries(found[index]!.attributes).filter(([name]) => DESCRIPTIVE.test(name))
+    expect([path, Object.fromEntries(described)]).toEqual([path, expected])
+  }
+  expect(JSON.stringify(receiver.exports)).not.toContain("SECRET")
+})
+
 test("what waits when the gateway stops is exported, and its counters are metrics", async () => {
   const before = receiver.spans().length
   await ask("/v1/chat/completions", { model: "gpt-4o-mini", messages: [{ role: "user", content: "hi" }] })

@@ -128,12 +128,17 @@ describe("readiness (PostgreSQL)", () => {
       warnings: [
         {
           code: "rows_stalled",
-          message: "no row could be written for 20 s (another transaction holds a lock); 2 wait, see the log",
+          // A busy machine may take some seconds to get here.
+          message: expect.stringMatching(
+            /^no row could be written for \d\d s \(another transaction holds a lock\); 2 wait, see the log$/,
+          ),
         },
       ],
     })
     const strict = await check(db, { stats: stalled, settings: { "server.not_ready_after": "10s" } })
-    expect(strict.error).toBe("no row could be written for 20 s (another transaction holds a lock); 2 rows wait")
+    expect(strict.error).toMatch(
+      /^no row could be written for \d\d s \(another transaction holds a lock\); 2 rows wait$/,
+    )
   })
 
   test("a full journal is an error only if requests are rejected because of it", async () => {

@@ -53,6 +53,19 @@ describe("the metrics of requests", () => {
     ])
   })
 
+  it("count a response in the background without a price when it has ended, because a counter cannot take it back", () => {
+    const { metrics, read } = open()
+    const running = aRecord({ total_cost: undefined, cost_status: "unpriced", input_tokens: 0, output_tokens: 0 })
+    for (let i = 0; i < 3; i++) metrics.onRecord(running, "app", true)
+    expect(read("majordomo_requests_total")).toEqual([`{${OPENAI},status="200",outcome="complete"} 3`])
+    expect(read("majordomo_unpriced_requests_total")).toEqual([])
+    metrics.onLate({ record: aRecord({ total_cost: "0.5" }), isNew: false }, "app")
+    metrics.onLate({ record: aRecord({ total_cost: undefined, cost_status: "unpriced" }), isNew: false }, "app")
+    expect(read("majordomo_requests_total")).toEqual([`{${OPENAI},status="200",outcome="complete"} 3`])
+    expect(read("majordomo_cost_usd_total")).toEqual([`{${OPENAI}} 0.5`])
+    expect(read("majordomo_unpriced_requests_total")).toEqual([`{${OPENAI}} 1`])
+  })
+
   it("add costs to the last digit, say what is estimated and what has no price, and keep subscriptions out", () => {
     const { add, read } = open()
     for (let i = 0; i < 10; i++) add({ total_cost: "0.1" })

@@ -6,7 +6,7 @@ import { openApi } from "../../src/server/api.ts"
 import { createApp } from "../../src/server/app.ts"
 import { loadSettings } from "../../src/server/settings.ts"
 import type { Installation, RunningGateway, Settings } from "./gateway.ts"
-import { runInProcess, withEnvironment } from "./in-process.ts"
+import { runInProcess, runUntilEnough, withEnvironment } from "./in-process.ts"
 
 /** The admin token of every gateway. It is a setting, so that it works without a database, too. */
 const TOKEN = "admin-token-of-the-tests-from-afar"
@@ -41,12 +41,7 @@ export function sendFromAfar(here: Installation): Installation {
       return runInProcess(args, { env: await findEnvironment(settings), input })
     },
     async runUntil(isEnough, args, settings = {}) {
-      const said = { stdout: "", stderr: "" }
-      const onOutput = (stream: "stdout" | "stderr", piece: string, pressCtrlC: () => void) => {
-        said[stream] += piece
-        if (isEnough(said.stdout, said.stderr)) pressCtrlC()
-      }
-      return runInProcess(args, { env: await findEnvironment(settings), onOutput })
+      return runUntilEnough(isEnough, args, await findEnvironment(settings))
     },
     async runJson(args, settings, input) {
       const { code, stdout, stderr } = await installation.run([...args, "--json"], settings, input)

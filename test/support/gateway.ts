@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
 import { FAST_START } from "./fast-start.ts"
+import { isThorough } from "./thorough.ts"
 
 const BIN = fileURLToPath(new URL("../../bin/majordomo.mjs", import.meta.url))
 const DIST = fileURLToPath(new URL("../../dist/index.mjs", import.meta.url))
@@ -56,13 +57,24 @@ export interface RunningGateway {
   stop(signal?: NodeJS.Signals): Promise<Ran>
 }
 
+interface InstallationOptions {
+  readonly bin?: string
+  /** A command line that becomes the program's own process, such as `unshare …`. */
+  readonly under?: readonly string[]
+  /**
+   * Commands run in the process of the test, from the source: starting a process takes a second of CPU time, and what most
+   * commands do takes some milliseconds. For tests of what commands do and print, and not of their process. With THOROUGH=1,
+   * they run the built program.
+   */
+  readonly inProcess?: boolean
+}
+
 /**
  * Creates an empty home for the built program, or for another `bin`, with settings for all its commands.
- * `under` is a command line that becomes the program's own process, such as `unshare …`.
  */
 export function createInstallation(
   always: Settings = {},
-  { bin = BIN, under = [] }: { readonly bin?: string; readonly under?: readonly string[] } = {},
+  { bin = BIN, under = [], inProcess = false }: InstallationOptions = {},
 ): Installation {
   if (!existsSync(DIST)) throw new Error("these tests run the built program: npm run build")
   const home = mkdtempSync(join(tmpdir(), "majordomo-home-"))
@@ -96,7 +108,7 @@ export function createInstallation(
     return { ...ended, stdout, stderr }
   }
 
-  return {
+  const installation: Installation = {
     home,
     environment: async (settings = {}) => toEnvironment(settings),
     run,
@@ -111,11 +123,7 @@ export function createInstallation(
       }
       return { ...(await exited), ...said }
     },
-    async runJson(args, settings, input) {
-      const { code, stdout, stderr } = await run([...args, "--json"], settings, input)
-      if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code}: ${stderr}`)
-      return JSON.parse(stdout)
-    },
+    runJson: (args, settings, input) => runJson(installation, args, settings, input),
     async serve({ args = [], settings = {} } = {}) {
       const startedAt = performance.now()
       const { child, exited } = start(["serve", "--port", "0", ...args], settings)
@@ -156,6 +164,36 @@ export function createInstallation(
       rmSync(home, { recursive: true, force: true, maxRetries: 3 })
     },
   }
+  return inProcess && !isThorough ? withCommandsHere(installation) : installation
+}
+
+/** Makes the commands of an installation run in this process, except those that serve. */
+function withCommandsHere(installation: Installation): Installation {
+  const here: Installation = {
+    ...installation,
+    async run(args, settings, input) {
+      if (args[0] === "serve") return installation.run(args, settings, input)
+      const { runInProcess } = await import("./in-process.ts")
+      return runInProcess(args, { env: await installation.environment(settings), input })
+    },
+    async runUntil(isEnough, args, settings) {
+      const { runUntilEnough } = await import("./in-process.ts")
+      return runUntilEnough(isEnough, args, await installation.environment(settings))
+    },
+    runJson: (args, settings, input) => runJson(here, args, settings, input),
+  }
+  return here
+}
+
+async function runJson(
+  { run }: Installation,
+  args: readonly string[],
+  settings?: Settings,
+  input?: string,
+): Promise<unknown> {
+  const { code, stdout, stderr } = await run([...args, "--json"], settings, input)
+  if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code}: ${stderr}`)
+  return JSON.parse(stdout)
 }
 
 /**

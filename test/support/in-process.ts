@@ -64,6 +64,20 @@ export function runInProcess(args: readonly string[], { env, input = "", onOutpu
   })
 }
 
+/** Runs a command that goes on until Ctrl-C, and presses it as soon as the output is enough. */
+export function runUntilEnough(
+  isEnough: (stdout: string, stderr: string) => boolean,
+  args: readonly string[],
+  env: Settings,
+): Promise<Ran> {
+  const said = { stdout: "", stderr: "" }
+  const onOutput = (stream: keyof typeof said, piece: string, pressCtrlC: () => void) => {
+    said[stream] += piece
+    if (isEnough(said.stdout, said.stderr)) pressCtrlC()
+  }
+  return runInProcess(args, { env, onOutput })
+}
+
 /** Replaces a member of `process`, and returns the function that restores it. */
 function replaceMember(name: string, value: unknown): () => void {
   const before = Object.getOwnPropertyDescriptor(process, name)!

@@ -162,6 +162,7 @@ export function readAttributes(attributes: Any): Record<string, unknown> {
 
 function readValue(value: Any): unknown {
   if (value.intValue !== undefined) return Number(value.intValue)
+  if (value.arrayValue !== undefined) return (value.arrayValue.values ?? []).map(readValue)
   return value.stringValue ?? value.doubleValue ?? value.boolValue
 }
 

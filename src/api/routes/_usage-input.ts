@@ -13,7 +13,12 @@ export const FILTERS = {
   key: z.string().optional().describe("only this API key, by its id or its name"),
   status: z.string().optional().describe("only error, success, a status code, or 4*"),
   billing: z.string().optional().describe("only api or subscription: who pays for the tokens"),
-  source: z.string().optional().describe("only gateway or telemetry: relayed requests, or those that clients reported"),
+  source: z
+    .string()
+    .optional()
+    .describe(
+      "only gateway, telemetry or import: relayed requests, or those that clients reported or that were imported",
+    ),
   where: z.array(z.string()).default([]).describe("only this metadata, such as User-Id=42; may be repeated"),
 }
 
@@ -30,6 +35,14 @@ export const EMPTY = z
   .discriminatedUnion("kind", [
     z.object({ kind: z.literal("future") }),
     z.object({ kind: z.literal("excluded"), newest: z.number().describe("when the newest request of all ended") }),
+    z.object({
+      kind: z.literal("unknown"),
+      field: z.string().describe("the filter: model, provider, key or where"),
+      noun: z.string(),
+      value: z.string().describe("no request has it"),
+      known: z.array(z.string()).readonly().describe("values that requests have"),
+      is_similar: z.boolean().describe("they are similar to the value"),
+    }),
     z.object({ kind: z.literal("pruned"), before: z.number() }),
     z.object({ kind: z.literal("no requests"), gateway: z.string().describe("where the first one may go") }),
   ])

@@ -2,6 +2,7 @@ import type { AnyRoute } from "../_route.ts"
 import { archive } from "./archive.ts"
 import { audit } from "./audit.ts"
 import { GO_ROUTES } from "./go/index.ts"
+import { imports } from "./imports.ts"
 import { keys } from "./keys.ts"
 import { limits } from "./limits.ts"
 import { maintenance } from "./maintenance.ts"
@@ -36,6 +37,7 @@ const TABLES = [
   prices,
   priceOverrides,
   reconciliations,
+  imports,
   notifications,
   maintenance,
   archive,

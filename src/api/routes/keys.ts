@@ -38,7 +38,7 @@ const key = z.object({
   request_count: z.number(),
 })
 
-const id = z.string().describe("the id of an API key")
+const id = z.string().describe("the id of an API key, the beginning of its id, or its name")
 const changes = {
   description: z.string().optional().describe("what it is for"),
   discount: z.string().optional().describe("what the provider takes off its list prices for this key, in percent"),
@@ -95,7 +95,10 @@ export const keys = {
     role: "admin",
     summary: "create an API key; only this answer has its secret",
     input: z.strictObject({ name: z.string().describe("the name by which reports show it"), ...changes }),
-    output: key.extend({ key: z.string().describe("the secret, which cannot be read again") }),
+    output: key.extend({
+      key: z.string().describe("the secret, which cannot be read again"),
+      namesakes: z.number().optional().describe("the other active keys with this name"),
+    }),
     needs: ["database"],
     mayCreate: true,
     addGoFields: addKeyFields,

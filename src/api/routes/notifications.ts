@@ -80,7 +80,7 @@ export const notifications = {
       accepted: z.boolean(),
       error: z.string().nullable().describe("why it was not accepted"),
     }),
-    needs: ["database"],
+    needs: ["database?"],
     run: (context, input) => testChannel(context, input),
   }),
 }

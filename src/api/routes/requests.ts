@@ -5,7 +5,7 @@ import { exportRequests } from "../../operations/requests/export.ts"
 import { createExportLog } from "../../operations/requests/export-log.ts"
 import { followRequests, MAX_ROWS_PER_POLL } from "../../operations/requests/follow.ts"
 import { getRequest } from "../../operations/requests/get.ts"
-import { parseRequestId } from "../../operations/requests/id.ts"
+import { parseRequestId, parseRequestIdStart } from "../../operations/requests/id.ts"
 import { listRequests, parseCursor, toCursor } from "../../operations/requests/list.ts"
 import { toRequestObject } from "../../operations/requests/row.ts"
 import { readRollups } from "../../operations/usage/asker.ts"
@@ -60,7 +60,7 @@ export const requests = {
       const next = rows.length < question.limit ? null : toCursor(rows.at(-1)!)
       if (rows.length > 0 || question.before !== undefined) return { items, next }
       const rollups = await readRollups(context.database.query)
-      return { items, next, ...toEmptyField(context, { requests: 0, period: question.period, rollups }) }
+      return { items, next, ...(await toEmptyField(context, { requests: 0, question, rollups })) }
     },
   }),
   get: defineRoute({
@@ -74,7 +74,7 @@ export const requests = {
       .object({ explanation: z.record(z.string(), z.unknown()).describe("the cost as a sum, line by line") })
       .catchall(z.unknown()),
     needs: ["database"],
-    parse: (input) => ({ id: parseRequestId(input.id) }),
+    parse: (input) => ({ id: parseRequestIdStart(input.id) }),
     async run(context, input) {
       const row = await getRequest(context, input)
       return { ...toRequestObject(row), explanation: { ...explainCost(row) } }

@@ -15,56 +15,8 @@ import { listPending } from "../../operations/usage/pending.ts"
 import { COMPARISONS, parseComparison, parseDimensions, parseSort } from "../../operations/usage/question.ts"
 import { reportUsage, SORTS, type UsageQuestion } from "../../operations/usage/report.ts"
 import { defineRoute, FROM_REPLICA } from "../_route.ts"
-import { EMPTY, FILTERS, OPTIONAL_LIMIT, parseChoice, SUBSCRIPTION_VALUE, toLimit } from "./_usage-input.ts"
-
-const measures = {
-  requests: z.number(),
-  errors: z.number(),
-  input_tokens: z.number(),
-  cached_tokens: z.number(),
-  cache_creation_tokens: z.number(),
-  output_tokens: z.number(),
-  total_cost: z.string().nullable().describe("USD as a plain decimal; null: no price is known"),
-  share: z.number().describe("the share of the report's cost, from 0 to 1"),
-  exact: z.number(),
-  estimated: z.number(),
-  unpriced: z.number(),
-  subscription_requests: z.number(),
-  subscription_value: SUBSCRIPTION_VALUE,
-}
-const rows = z.array(z.looseObject(measures).describe("the dimensions by name, and the measures")).readonly()
-const total = z.object(measures)
-
-const head = {
-  since: z.string().describe("ISO 8601 with the offset of the time zone"),
-  until: z.string(),
-  tz: z.string(),
-  by: z.array(z.string()).readonly(),
-  filters: z.record(z.string(), z.unknown()),
-  groups: z.number().describe("the number of rows without the limit"),
-  notes: z.array(z.string()).readonly().optional().describe("what a reader of the numbers needs to know"),
-  pending_rows: z.number().optional().describe("rows that wait in the journal and are not counted yet"),
-  empty: EMPTY,
-}
-const edges = z.object({ since: z.string(), until: z.string() })
-const report = z.object({
-  ...head,
-  compared_with: edges.optional().describe("the period that the report is compared with, if it is"),
-  rows: rows.describe("with requests_before and total_cost_before if the report is compared"),
-  total: total.extend({
-    requests_before: z.number().optional(),
-    total_cost_before: z.string().nullable().optional(),
-  }),
-})
-
-const rate = { requests: z.number(), errors: z.number(), error_rate: z.number().describe("from 0 to 1") }
-const latency = {
-  ...rate,
-  measured: z.number().describe("the complete answers, which alone have a latency"),
-  p50_ms: z.number().nullable(),
-  p95_ms: z.number().nullable(),
-  p99_ms: z.number().nullable(),
-}
+import { FILTERS, OPTIONAL_LIMIT, parseChoice, toLimit } from "./_usage-input.ts"
+import { edges, head, latency, rate, report, rows, total } from "./_usage-output.ts"
 
 const question = {
   ...FILTERS,
@@ -122,8 +74,8 @@ export const usage = {
       // Before the report, so that a row that is written in between is counted twice rather than not at all.
       const pendingRows = await notePendingRows(context)
       const { rollups, ...report } = await reportUsage(context, question)
-      const found = { requests: report.answer.total.requests, period: question.period, rollups }
-      return { ...toReportObject({ ...report, question, now, pendingRows }), ...toEmptyField(context, found) }
+      const found = { requests: report.answer.total.requests, question, rollups }
+      return { ...toReportObject({ ...report, question, now, pendingRows }), ...(await toEmptyField(context, found)) }
     },
   }),
   overview: defineRoute({
@@ -143,6 +95,10 @@ export const usage = {
       keys: rows,
       model_count: z.number(),
       key_count: z.number(),
+      metadata: z
+        .array(z.object({ name: z.string(), rows, count: z.number() }))
+        .readonly()
+        .describe("the features and the users with the highest cost, if requests have them, and how many there are"),
       unpriced_models: z.array(z.string()).readonly(),
     }),
     ...FROM_REPLICA,
@@ -152,8 +108,8 @@ export const usage = {
       const pendingRows = await notePendingRows(context)
       const overview = await summarizeUsage({ ...context, now: () => now }, question)
       const { current, rollups } = overview
-      const found = { requests: current.total.requests, period: question.period, rollups }
-      return { ...toOverviewObject(overview, { now, pendingRows }), ...toEmptyField(context, found) }
+      const found = { requests: current.total.requests, question, rollups }
+      return { ...toOverviewObject(overview, { now, pendingRows }), ...(await toEmptyField(context, found)) }
     },
   }),
   latency: defineRoute({
@@ -175,8 +131,8 @@ export const usage = {
       const now = context.now()
       const pendingRows = await notePendingRows(context)
       const report = await measureLatency(context, question)
-      const found = { requests: report.total.requests, period: question.period, rollups: report.rollups }
-      return { ...toLatencyObject(report, { question, now, pendingRows }), ...toEmptyField(context, found) }
+      const found = { requests: report.total.requests, question, rollups: report.rollups }
+      return { ...toLatencyObject(report, { question, now, pendingRows }), ...(await toEmptyField(context, found)) }
     },
   }),
   errors: defineRoute({
@@ -213,8 +169,8 @@ export const usage = {
       const now = context.now()
       const pendingRows = await notePendingRows(context)
       const report = await reportErrors(context, question)
-      const found = { requests: report.rates.total.requests, period: question.period, rollups: report.rollups }
-      return { ...toErrorsObject(report, { question, now, pendingRows }), ...toEmptyField(context, found) }
+      const found = { requests: report.rates.total.requests, question, rollups: report.rollups }
+      return { ...toErrorsObject(report, { question, now, pendingRows }), ...(await toEmptyField(context, found)) }
     },
   }),
   pending: defineRoute({

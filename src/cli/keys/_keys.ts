@@ -3,7 +3,11 @@ import type { Key } from "../../operations/keys/key.ts"
 import { listValues } from "../_args.ts"
 import { printable, toMoment, withThousands } from "../_text.ts"
 
-export const ID = { type: "positional", required: true, description: "the key's id, as keys list shows it" } as const
+export const ID = {
+  type: "positional",
+  required: true,
+  description: "the key's name, its id, or the beginning of its id",
+} as const
 
 export const DISCOUNT = {
   type: "string",

@@ -3,7 +3,7 @@ import type { CreatedKey } from "../../operations/keys/create.ts"
 import { listValues } from "../_args.ts"
 import { call, REMOTE } from "../_call.ts"
 import { defineCommand, JSON_OPTION } from "../_command.ts"
-import { printSecret } from "../_print.ts"
+import { printMessage, printSecret } from "../_print.ts"
 import { printable, toPrintableJson } from "../_text.ts"
 import { DISCOUNT, METADATA, POLICY, PROVIDER_KEY, readMetadataOptions, readPolicyOptions } from "./_keys.ts"
 
@@ -39,6 +39,10 @@ export default defineCommand({
       ...policy,
     })
     const text = args.json ? toPrintableJson(created, 2) : announce(created)
+    if (created.namesakes) {
+      const others = created.namesakes === 1 ? "another active key has" : `${created.namesakes} other active keys have`
+      printMessage(`note: ${others} this name, so reports show the beginnings of their ids; keys update ID --name NAME`)
+    }
     await printSecret(text, async () => void (await call(args, keys.discard, { id: created.id, key: created.key })))
   },
 })

@@ -7,7 +7,7 @@ import { ID, renderKey } from "./_keys.ts"
 export default defineCommand({
   meta: { name: "get", description: "one API key" },
   args: { id: ID, ...JSON_OPTION, ...REMOTE },
-  examples: ["majordomo-gateway keys get a1b2c3d4-e5f6-7890-abcd-ef1234567890"],
+  examples: ["majordomo-gateway keys get Search", "majordomo-gateway keys get a1b2c3d4 --json"],
   async run({ args }) {
     const key = await call(args, keys.get, { id: args.id })
     if (args.json) printJson(key)

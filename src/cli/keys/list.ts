@@ -3,7 +3,8 @@ import type { Key } from "../../operations/keys/key.ts"
 import { call, REMOTE } from "../_call.ts"
 import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { findScreen, print, printJson, printMessage, type Screen } from "../_print.ts"
-import { type Column, renderTable, toCounts } from "../_table.ts"
+import { type Column, renderTable, toCounts, toShortIds } from "../_table.ts"
+import { toShortMoments } from "../_text.ts"
 import { toDiscount, toLimits, toTime } from "./_keys.ts"
 
 export default defineCommand({
@@ -22,13 +23,14 @@ function renderKeys(keys: readonly Key[], screen: Screen): string {
   const text = (title: string, pick: (key: Key) => string, more: Partial<Column> = {}): Column => {
     return { title, align: "left", cells: keys.map(pick), ...more }
   }
+  const toLastUse = (key: Key) => toTime(key.last_used_at)
   return renderTable(
     [
-      text("ID", ({ id }) => id),
+      text("ID", ({ id }) => id, { short: toShortIds(keys.map(({ id }) => id)) }),
       text("Name", ({ name }) => name, { shrinks: true }),
       text("Status", ({ status }) => status),
       { title: "Requests", align: "right", cells: toCounts(keys.map((key) => key.request_count)) },
-      text("Last used", (key) => toTime(key.last_used_at), { hideRank: 3 }),
+      text("Last used", toLastUse, { hideRank: 3, short: toShortMoments(keys.map(toLastUse)) }),
       ...(keys.some((key) => key.discount_percent !== null) ? [text("Discount", toDiscount, { hideRank: 2 })] : []),
       ...(keys.some((key) => key.expires_at !== null) ? [text("Expires", (key) => toTime(key.expires_at))] : []),
       ...(keys.some((key) => key.limits.length > 0) ? [text("Limits", toLimits, { hideRank: 1, shrinks: true })] : []),

@@ -14,7 +14,7 @@ export default defineCommand({
   },
   args: { id: ID, ...YES_OPTION, ...JSON_OPTION, ...REMOTE },
   examples: [
-    "majordomo-gateway keys revoke a1b2c3d4-e5f6-7890-abcd-ef1234567890",
+    "majordomo-gateway keys revoke Search",
     "majordomo-gateway keys revoke a1b2c3d4-e5f6-7890-abcd-ef1234567890 --json | jq .gateways.silent",
   ],
   async run({ args }) {

@@ -3,6 +3,7 @@ import { CommandError } from "../../core/errors.ts"
 import type { LimitUsageObject, ListedLimit } from "../../operations/limits/limit.ts"
 import { call, REMOTE } from "../_call.ts"
 import { defineCommand, JSON_OPTION } from "../_command.ts"
+import { EXACT_OPTION } from "../_money.ts"
 import { findScreen, print, printJson, printMessage } from "../_print.ts"
 import { LIMIT, renderLimit, renderLimits } from "./_limits.ts"
 
@@ -12,6 +13,7 @@ export default defineCommand({
     limit: LIMIT,
     values: { type: "boolean", description: "the values of --per, those that have used most first (at most 20)" },
     value: { type: "string", valueHint: "VALUE", description: "only this value of --per" },
+    ...EXACT_OPTION,
     ...JSON_OPTION,
     ...REMOTE,
   },

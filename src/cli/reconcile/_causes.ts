@@ -67,10 +67,10 @@ function describeExcess({ excess, tolerated, within_tolerance: isWithin }: Recon
   ]
 }
 
-/** Returns which part of the bill was recorded: `99.5 %`; "" if nothing was billed. */
+/** Returns which part of the bill was recorded: `99.5%`; "" if nothing was billed. */
 export function toShare({ billed, recorded }: { readonly billed: string; readonly recorded: string }): string {
   const whole = Number(billed)
-  return whole === 0 ? "" : `${((Number(recorded) / whole) * 100).toFixed(1)} %`
+  return whole === 0 ? "" : `${((Number(recorded) / whole) * 100).toFixed(1)}%`
 }
 
 /** Returns one line for each cause of each day, and one without a cause for a day on which both sides are equal. */

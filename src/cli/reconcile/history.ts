@@ -4,7 +4,7 @@ import type { ReconciliationObject } from "../../operations/reconcile/json.ts"
 import { call, REMOTE } from "../_call.ts"
 import { checkFormat, defineCommand, JSON_OPTION } from "../_command.ts"
 import { toCsv } from "../_csv.ts"
-import { alignPoints, toDollars } from "../_money.ts"
+import { alignPoints, EXACT_OPTION, toDollars } from "../_money.ts"
 import { findScreen, print, printJson, printMessage, type Screen } from "../_print.ts"
 import { renderTable } from "../_table.ts"
 import { TITLES, toShare } from "./_causes.ts"
@@ -15,6 +15,7 @@ export default defineCommand({
   args: {
     ...PROVIDER_OPTION,
     ...DAYS_OPTIONS,
+    ...EXACT_OPTION,
     ...JSON_OPTION,
     csv: { type: "boolean", description: "print each day as comma-separated values" },
     ...REMOTE,

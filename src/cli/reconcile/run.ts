@@ -1,6 +1,7 @@
 import { reconciliations } from "../../api/routes/reconciliations.ts"
 import { call, REMOTE } from "../_call.ts"
 import { checkFormat, defineCommand, JSON_OPTION } from "../_command.ts"
+import { EXACT_OPTION } from "../_money.ts"
 import { findScreen, print, printJson, printMessage } from "../_print.ts"
 import { renderReconciliations, toCausesCsv } from "./_causes.ts"
 import { DAYS_OPTIONS, PROVIDER_OPTION } from "./_options.ts"
@@ -14,6 +15,7 @@ export default defineCommand({
   args: {
     ...PROVIDER_OPTION,
     ...DAYS_OPTIONS,
+    ...EXACT_OPTION,
     ...JSON_OPTION,
     csv: { type: "boolean", description: "print each cause of each day as comma-separated values" },
     ...REMOTE,

@@ -11,11 +11,15 @@ export const SERVICE_OPTIONS = {
   config: { type: "string", valueHint: "FILE", description: "the settings file of the service" },
 } as const
 
+const ON_WINDOWS =
+  "Windows has neither systemd nor launchd: run majordomo-gateway serve by the Task Scheduler, or by a program that makes services of programs"
+
 export async function toServiceOptions(args: {
   readonly user?: boolean
   readonly manager?: string
   readonly config?: string
 }): Promise<ServiceOptions> {
+  if (process.platform === "win32" && args.manager === undefined) throw new CommandError(ON_WINDOWS)
   const { settings } = await loadSettings({ configFile: args.config })
   return {
     manager: parseManager(args.manager ?? (process.platform === "darwin" ? "launchd" : "systemd")),

@@ -1,15 +1,38 @@
+import { InputError } from "../../operations/input-error.ts"
 import type { EmptyReason } from "../../operations/usage/empty.ts"
 import type { Period } from "../../operations/usage/question.ts"
 import { findGateway, type RemoteArgs } from "../_gateway.ts"
-import { print } from "../_print.ts"
-import { toMoment } from "../_text.ts"
+import { findScreen, print, printMessage } from "../_print.ts"
+import { toMoment, wrapProse } from "../_text.ts"
 
-/** Prints why a report has no requests, and what to do. */
-export function printEmpty(reason: EmptyReason, args: RemoteArgs, period: Period): void {
-  print(renderEmpty(reason, period, findGateway(args)?.url))
+type Reason<Kind extends EmptyReason["kind"]> = Extract<EmptyReason, { readonly kind: Kind }>
+
+/** Says on stderr that a filter has a value which no request has. A program that reads the data gets an empty report. */
+export function noteUnknownValue(reason: EmptyReason | undefined): void {
+  if (reason?.kind === "unknown") printMessage(`note: ${describeUnknown(reason)}`)
 }
 
-function renderEmpty(reason: EmptyReason, { since, tz }: Period, gateway: string | undefined): string {
+function describeUnknown({ noun, value, known, is_similar: isSimilar }: Reason<"unknown">): string {
+  const names = known.map((name) => JSON.stringify(name)).join(", ")
+  const hint = known.length === 0 ? "there is none" : isSimilar ? `did you mean ${names}?` : `there are ${names}`
+  return `no request has ${noun} ${JSON.stringify(value)}; ${hint}`
+}
+
+/**
+ * Prints why a report has no requests, and what to do.
+ *
+ * @throws InputError (exit code 2) for a filter with a value that no request has, which is probably a typing error
+ */
+export function printEmpty(reason: EmptyReason, args: RemoteArgs, period: Period): void {
+  if (reason.kind === "unknown") throw new InputError(reason.field, describeUnknown(reason))
+  print(wrapProse(renderEmpty(reason, period, findGateway(args)?.url), findScreen().width))
+}
+
+function renderEmpty(
+  reason: Exclude<EmptyReason, Reason<"unknown">>,
+  { since, tz }: Period,
+  gateway: string | undefined,
+): string {
   const moment = (at: number) => toMoment(new Date(at), tz)
   switch (reason.kind) {
     case "future":

@@ -21,18 +21,18 @@ export const FILTER_OPTIONS = {
   tz: { type: "string", valueHint: "ZONE", description: "time zone such as Europe/Lisbon (default: this machine's)" },
   model: { type: "string", valueHint: "NAME", description: "only this model; gpt-4* means all that begin with gpt-4" },
   provider: { type: "string", valueHint: "NAME", description: "only this provider" },
-  key: { type: "string", valueHint: "KEY", description: "only this API key, by its id or its name" },
+  key: { type: "string", valueHint: "KEY", description: "only this API key, by its name or its id" },
   status: { type: "string", valueHint: "STATUS", description: "only error, success, a status code, or 4*" },
   billing: { type: "string", valueHint: "WHO", description: "only api or subscription: who pays for the tokens" },
   source: {
     type: "string",
     valueHint: "WHO",
-    description: "only gateway (relayed) or telemetry (reported by clients)",
+    description: "only gateway (relayed), telemetry (reported by clients) or import",
   },
   where: {
     type: "string",
     valueHint: "NAME=VALUE",
-    description: "only this metadata, such as User-Id=42",
+    description: "only this metadata, such as User-Id=42; User-Id= means requests without it",
     isRepeatable: true,
   },
 } as const satisfies Options

@@ -1,23 +1,24 @@
 import { type Measures, toOffsetIso } from "../../operations/usage/json.ts"
 import { OVERVIEW_BY, type Overview } from "../../operations/usage/overview.ts"
-import type { Dimension } from "../../operations/usage/question.ts"
-import type { UsageAnswer, UsageQuestion } from "../../operations/usage/report.ts"
+import { metadataDimension } from "../../operations/usage/question.ts"
+import type { UsageQuestion } from "../../operations/usage/report.ts"
 import { renderBars } from "../_chart.ts"
 import { alignPoints, toDollars } from "../_money.ts"
 import type { Screen } from "../_print.ts"
-import { type Column, renderTable, toCounts, toShares, truncate } from "../_table.ts"
 import { printable, withThousands, wrap } from "../_text.ts"
-import { toCostCell, toLabel, toValueCell, toValueColumns } from "./_breakdown.ts"
+import { truncate } from "../_width.ts"
+import { toCostCell, toValueCell } from "./_breakdown.ts"
+import { renderTop, tokensOf } from "./_top.ts"
 
 /** The width of the names in front of the facts. */
 const NAME_WIDTH = 12
 
 /** Renders a period at a glance: its total against the period before, its days, and its models and keys. */
 export function renderOverview(overview: Overview, screen: Screen): string {
-  const { current, before, models, keys } = overview
+  const { current, before, models, keys, metadata } = overview
   const now = current.total
   const then = before.total
-  const isBefore = overview.comparedWith.until === overview.question.period.since
+  const isBefore = isJustBefore(overview)
   const toChange = (amount: number, earlier: number) =>
     describeChange(amount, earlier, isBefore ? "the period before" : "the other period")
   const facts = [
@@ -42,53 +43,21 @@ export function renderOverview(overview: Overview, screen: Screen): string {
     ...renderDays(overview, screen),
     "",
     renderTop(OVERVIEW_BY.model, models, screen),
+    ...metadata.map(({ name, answer }) => renderTop([metadataDimension(name)], answer, screen)),
     renderTop(OVERVIEW_BY.key, keys, screen),
   ].join("\n")
 }
 
-const tokensOf = (m: Measures) => m.input_tokens + m.output_tokens
+/** The period before may end some hours earlier, so that it is as long as a period of which the last day has not ended. */
+function isJustBefore({ comparedWith, question: { period } }: Overview): boolean {
+  const { since, until = since } = comparedWith
+  return until <= period.since && period.since - until < until - since && period.since - until < 86_400_000
+}
 
 /** Renders what the API would have charged for the requests that subscriptions pay for. */
 function describeSubscriptions(total: Measures): string {
   const noun = total.subscription_requests === 1 ? "request" : "requests"
   return `${toValueCell(total)} is the API value of ${withThousands(total.subscription_requests)} ${noun}, which no bill contains`
-}
-
-/** Renders the groups with the highest cost, with bars that can be compared. */
-function renderTop(by: readonly Dimension[], { rows, total, groups }: UsageAnswer, screen: Screen): string {
-  const all = [...rows, total]
-  const count = (title: string, pick: (m: Measures) => number, hideRank?: number): Column => {
-    const cells = toCounts(all.map(pick))
-    return { title, align: "right", cells: cells.slice(0, -1), total: cells.at(-1)!, hideRank }
-  }
-  const costs = alignPoints(all.map(toCostCell))
-  const isAll = groups <= rows.length
-  return renderTable(
-    [
-      {
-        title: by[0]!.title,
-        align: "left",
-        cells: rows.map((row) => toLabel(by[0]!, row, 0, rows)),
-        total: isAll ? "Total" : `Total of ${withThousands(groups)}`,
-        shrinks: true,
-      },
-      count("Requests", ({ requests }) => requests),
-      count("Tokens", tokensOf, 2),
-      { title: "Cost", align: "right", cells: costs.slice(0, -1), total: costs.at(-1)! },
-      ...toValueColumns(rows, total),
-      {
-        title: "Share",
-        align: screen.drawing ? "left" : "right",
-        cells: toShares(
-          rows.map(({ share }) => share),
-          screen,
-          (screen.width ?? 0) < 100 ? 10 : 24,
-        ),
-        hideRank: 1,
-      },
-    ],
-    screen,
-  )
 }
 
 function describeChange(now: number, before: number, against: string): string {
@@ -101,14 +70,14 @@ function describeChange(now: number, before: number, against: string): string {
 
 /**
  * Renders how many requests have which confidence:
- * `98.7 % exact, 1.1 % estimated, 0.2 % unpriced (3 requests: model x, y)`
+ * `98.7% exact, 1.1% estimated, 0.2% unpriced (3 requests: model x, y)`
  */
 function describeConfidence({ current: { total }, unpricedModels }: Overview): string {
   const percent = (count: number) => {
     const share = (count / total.requests) * 100
     // Rounding must not turn nearly all into all, nor a few into none.
-    if (count === total.requests || count === 0) return `${share} %`
-    return share < 0.1 ? "< 0.1 %" : `${Math.min(99.9, share).toFixed(1)} %`
+    if (count === total.requests || count === 0) return `${share}%`
+    return share < 0.1 ? "< 0.1%" : `${Math.min(99.9, share).toFixed(1)}%`
   }
   const parts = [`${percent(total.exact)} exact`]
   if (total.estimated > 0) parts.push(`${percent(total.estimated)} estimated`)

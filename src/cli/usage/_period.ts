@@ -6,11 +6,11 @@ interface Bounds {
   readonly until: string
 }
 
-/** Returns the first line of a report: its period and its time zone. */
+/** Returns the first line of a report: its period and its time zone, and below it the period that it is compared with. */
 export function toPeriodLine(report: Bounds & { readonly tz: string; readonly compared_with?: Bounds }): string {
   const compared = report.compared_with
-  const against = compared === undefined ? "" : `, compared with ${describePeriod(compared)}`
-  return `${describePeriod(report)} (${report.tz})${against}\n`
+  const against = compared === undefined ? "" : `compared with ${describePeriod(compared)}\n`
+  return `${describePeriod(report)} (${report.tz})\n${against}`
 }
 
 /** Returns the days of a period, such as `2026-10-01 to 2026-10-31`; its moments if it does not consist of whole days. */

@@ -19,6 +19,7 @@ export function renderRequest(row: RequestRow, tz: string): string {
     ["Usage", String(row["usage_source"])],
     ["Cost", `${row["total_cost"] === null ? "unknown" : `$${row["total_cost"]}`} (${row["cost_status"]})`],
     ...(row["source"] === "telemetry" ? [["Source", "telemetry: the client reported it"] as const] : []),
+    ...(row["source"] === "import" ? [["Source", "import: another product has recorded it"] as const] : []),
     ...(row["billing"] ? [["Billing", `${row["billing"]}: the cost is what the API would have charged`] as const] : []),
     ...(row["error_message"] ? [["Error", String(row["error_message"])] as const] : []),
     ...metadata,

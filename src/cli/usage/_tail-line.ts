@@ -1,9 +1,9 @@
 import { FAILED_OUTCOMES } from "../../core/call.ts"
 import type { RequestRow as Row } from "../../operations/requests/row.ts"
 import type { Screen } from "../_print.ts"
-import { displayWidth, pad, truncate } from "../_table.ts"
 import { printable, toSeconds, withThousands } from "../_text.ts"
-import { toCostCell, toStatus } from "./requests.ts"
+import { displayWidth, pad, truncate } from "../_width.ts"
+import { toCostCell, toMetadata, toStatus } from "./requests.ts"
 
 interface TailColumn {
   readonly minWidth: number
@@ -19,6 +19,8 @@ const COLUMNS: readonly TailColumn[] = [
   { minWidth: 12, maxWidth: 28, align: "left", cell: (row) => String(row["model"] || row["request_path"]) },
   { minWidth: 6, maxWidth: 12, align: "left", hideRank: 4, cell: (row) => String(row["provider"]) },
   { minWidth: 7, maxWidth: 16, align: "left", hideRank: 3, cell: (row) => String(row["key_name"] ?? "") },
+  { minWidth: 0, maxWidth: 16, align: "left", hideRank: 6, cell: (row) => toMetadata(row, "Feature") },
+  { minWidth: 0, maxWidth: 16, align: "left", hideRank: 7, cell: (row) => toMetadata(row, "User-Id") },
   { minWidth: 3, maxWidth: 18, align: "left", cell: toStatus },
   { minWidth: 6, maxWidth: 8, align: "right", hideRank: 5, cell: (row) => toSeconds(Number(row["response_time_ms"])) },
   {
@@ -46,7 +48,8 @@ const GAP = 2
 export function createTailLines(tz: string, screen: Screen): (row: Row) => string {
   const clock = new Intl.DateTimeFormat("en-GB", { timeZone: tz, timeStyle: "medium" })
   let columns = COLUMNS.map((column) => ({ column, width: column.minWidth }))
-  const total = () => columns.reduce((sum, { width }) => sum + width + GAP, -GAP)
+  // A column of metadata has no width before a request has it.
+  const total = () => columns.reduce((sum, { width }) => sum + (width > 0 ? width + GAP : 0), -GAP)
   return (row) => {
     const cells = new Map(
       columns.map(({ column }) => [
@@ -63,6 +66,7 @@ export function createTailLines(tz: string, screen: Screen): (row: Row) => strin
       columns = columns.filter((each) => each !== next)
     }
     const line = columns
+      .filter(({ width }) => width > 0)
       .map(({ column, width }) => pad(cells.get(column)!, width, column.align))
       .join(" ".repeat(GAP))
       .trimEnd()

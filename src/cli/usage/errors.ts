@@ -6,10 +6,10 @@ import { call, REMOTE } from "../_call.ts"
 import { checkFormat, defineCommand, JSON_OPTION } from "../_command.ts"
 import { findScreen, print, printJson, type Screen } from "../_print.ts"
 import { type Column, renderTable, toCounts } from "../_table.ts"
-import { toMoment, withThousands } from "../_text.ts"
+import { toMoment, toShortMoments, withThousands } from "../_text.ts"
 import { WATCH_OPTION } from "../_watch.ts"
 import { renderCsv, toLabelColumns } from "./_breakdown.ts"
-import { printEmpty } from "./_empty.ts"
+import { noteUnknownValue, printEmpty } from "./_empty.ts"
 import { printNotes } from "./_notes.ts"
 import { BY_OPTION, FILTER_OPTIONS, toChoice, toPeriod } from "./_options.ts"
 import { toPercent } from "./_percent.ts"
@@ -37,6 +37,7 @@ export default defineCommand({
     const { by, limit } = args
     const report = await call(args, usage.errors, { ...toChoice(args, rawArgs), by, limit })
     printNotes(report.notes)
+    if (args.json || args.csv) noteUnknownValue(report.empty)
     if (args.json) printJson(report)
     else if (args.csv) print(renderCsv(report, ["status_code", "outcome", "error", "requests", "last_at"]))
     else if (report.empty) printEmpty(report.empty, args, period)
@@ -85,13 +86,14 @@ function renderKinds({ by, rows, tz }: ErrorsObject, screen: Screen): string {
     return { title, align: "left", cells: rows.map(pick), ...more }
   }
   const groups = rows.map((row) => fromDimensionFields(by, row))
+  const toLast = (row: ErrorsObject["rows"][number]) => toMoment(new Date(row.last_at), tz)
   return renderTable(
     [
       ...toLabelColumns(parseDimensions(by.join(",") || undefined), groups),
       text("Status", ({ status_code }) => String(status_code)),
       text("Outcome", ({ outcome }) => outcome.replace("_", " "), { hideRank: 2 }),
       { title: "Requests", align: "right", cells: toCounts(rows.map(({ requests }) => requests)) },
-      text("Last", (row) => toMoment(new Date(row.last_at), tz), { hideRank: 1 }),
+      text("Last", toLast, { hideRank: 1, short: toShortMoments(rows.map(toLast)) }),
       text("Error", ({ error }) => error ?? "(no message)", { shrinks: true }),
     ],
     screen,

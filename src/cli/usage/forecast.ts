@@ -3,7 +3,7 @@ import type { Forecast } from "../../operations/usage/forecast.ts"
 import { call, REMOTE } from "../_call.ts"
 import { checkFormat, defineCommand, JSON_OPTION } from "../_command.ts"
 import { toCsv } from "../_csv.ts"
-import { toDollars } from "../_money.ts"
+import { EXACT_OPTION, toDollars } from "../_money.ts"
 import { print, printJson } from "../_print.ts"
 import { WATCH_OPTION } from "../_watch.ts"
 import { printNotes } from "./_notes.ts"
@@ -18,6 +18,7 @@ export default defineCommand({
   args: {
     ...FILTERS,
     month: { type: "string", valueHint: "MONTH", description: "this month or a later one (default: this-month)" },
+    ...EXACT_OPTION,
     ...JSON_OPTION,
     csv: { type: "boolean", description: "print comma-separated values" },
     ...WATCH_OPTION,

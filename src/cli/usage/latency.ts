@@ -8,7 +8,7 @@ import { type Column, renderTable, toCounts } from "../_table.ts"
 import { withThousands } from "../_text.ts"
 import { WATCH_OPTION } from "../_watch.ts"
 import { renderCsv, toLabelColumns } from "./_breakdown.ts"
-import { printEmpty } from "./_empty.ts"
+import { noteUnknownValue, printEmpty } from "./_empty.ts"
 import { printNotes } from "./_notes.ts"
 import { BY_OPTION, FILTER_OPTIONS, toChoice, toPeriod } from "./_options.ts"
 import { toPercent } from "./_percent.ts"
@@ -41,6 +41,7 @@ export default defineCommand({
     const { by, sort, limit } = args
     const report = await call(args, usage.latency, { ...toChoice(args, rawArgs), by, sort, limit })
     printNotes(report.notes)
+    if (args.json || args.csv) noteUnknownValue(report.empty)
     if (args.json) printJson(report)
     else if (args.csv) print(renderCsv(report, LATENCY_FIELDS))
     else if (report.empty) printEmpty(report.empty, args, period)

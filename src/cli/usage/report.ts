@@ -11,10 +11,11 @@ import { COMPARISONS, parseDimensions } from "../../operations/usage/question.ts
 import { SORTS } from "../../operations/usage/report.ts"
 import { call, REMOTE } from "../_call.ts"
 import { checkFormat, defineCommand, JSON_OPTION } from "../_command.ts"
+import { EXACT_OPTION } from "../_money.ts"
 import { findScreen, print, printJson } from "../_print.ts"
 import { WATCH_OPTION } from "../_watch.ts"
 import { renderBreakdown, renderCsv } from "./_breakdown.ts"
-import { printEmpty } from "./_empty.ts"
+import { noteUnknownValue, printEmpty } from "./_empty.ts"
 import { printNotes } from "./_notes.ts"
 import { BY_OPTION, FILTER_OPTIONS, toChoice, toPeriod } from "./_options.ts"
 import { renderOverview } from "./_overview.ts"
@@ -28,6 +29,7 @@ export default defineCommand({
     compare: { type: "string", valueHint: "PERIOD", description: `compare with ${COMPARISONS}` },
     sort: { type: "string", valueHint: "ORDER", description: `${SORTS.join(", ")} (default: cost; for times: time)` },
     limit: { type: "string", valueHint: "N", description: "at most N rows" },
+    ...EXACT_OPTION,
     ...JSON_OPTION,
     csv: { type: "boolean", description: "print comma-separated values" },
     ...WATCH_OPTION,
@@ -52,6 +54,7 @@ export default defineCommand({
       ? await call(args, usage.overview, input)
       : await call(args, usage.report, { by, ...input })
     printNotes(report.notes)
+    if (args.json || args.csv) noteUnknownValue(report.empty)
     if (args.json) printJson(report)
     else if (args.csv) print(renderCsv(report, [...MEASURES, ...(report.compared_with ? BEFORE_MEASURES : [])]))
     else if (report.empty) printEmpty(report.empty, args, period)

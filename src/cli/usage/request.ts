@@ -15,7 +15,7 @@ export default defineCommand({
     id: {
       type: "positional",
       required: true,
-      description: "the row's id, which the client received as X-Majordomo-Request-Id",
+      description: "the row's id, which the client received as X-Majordomo-Request-Id, or its beginning",
     },
     explain: { type: "boolean", description: "how its cost was computed" },
     body: {
@@ -37,7 +37,8 @@ export default defineCommand({
     const tz = toZone(args.tz)
     const sides = toSides(args)
     const { explanation, ...row } = await call(args, requests.get, { id })
-    const bodies = sides.length === 0 ? undefined : fromBodyObject(await call(args, requests.body, { id }))
+    const bodies =
+      sides.length === 0 ? undefined : fromBodyObject(await call(args, requests.body, { id: String(row["id"]) }))
     const shown = { row, bodies, sides, isExplained: args.explain === true }
     if (args.json) {
       const explained = shown.isExplained ? { explanation } : {}

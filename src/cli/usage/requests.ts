@@ -3,11 +3,11 @@ import type { RequestRow } from "../../operations/requests/row.ts"
 import { call, REMOTE } from "../_call.ts"
 import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { toCsv } from "../_csv.ts"
-import { alignPoints, toDollars } from "../_money.ts"
+import { alignPoints, EXACT_OPTION, toDollars } from "../_money.ts"
 import { findScreen, print, printJson, type Screen } from "../_print.ts"
-import { type Column, renderTable, toCounts } from "../_table.ts"
-import { toMoment } from "../_text.ts"
-import { printEmpty } from "./_empty.ts"
+import { type Column, renderTable, toCounts, toShortIds } from "../_table.ts"
+import { toMoment, toShortMoments } from "../_text.ts"
+import { noteUnknownValue, printEmpty } from "./_empty.ts"
 import { FILTER_OPTIONS, toChoice, toPeriod } from "./_options.ts"
 
 export default defineCommand({
@@ -16,6 +16,7 @@ export default defineCommand({
     ...FILTER_OPTIONS,
     trace: { type: "string", valueHint: "ID", description: "only the run of this trace or session: see usage runs" },
     limit: { type: "string", valueHint: "N", description: "at most so many (default 20)" },
+    ...EXACT_OPTION,
     ...JSON_OPTION,
     csv: { type: "boolean", description: "print comma-separated values" },
     ...REMOTE,
@@ -28,6 +29,7 @@ export default defineCommand({
     const period = toPeriod(args, Date.now(), "1970-01-01")
     const { trace, limit } = args
     const { items, empty } = await call(args, requests.list, { ...toChoice(args, rawArgs), trace, limit })
+    if (args.json || args.csv) noteUnknownValue(empty)
     if (args.json) printJson(items)
     else if (args.csv) print(toCsv(Object.keys(items[0] ?? {}), items.map(toCells)))
     else if (empty) printEmpty(empty, args, period)
@@ -46,28 +48,39 @@ function renderRequests(rows: readonly RequestRow[], tz: string, screen: Screen)
   const text = (title: string, pick: (row: RequestRow) => string, more: Partial<Column> = {}): Column => {
     return { title, align: "left", cells: rows.map(pick), ...more }
   }
-  const counts = (title: string, name: string): Column => {
-    return { title, align: "right", cells: toCounts(rows.map((row) => Number(row[name]))), hideRank: 2 }
+  const counts = (title: string, name: string, hideRank: number): Column => {
+    return { title, align: "right", cells: toCounts(rows.map((row) => Number(row[name]))), hideRank }
   }
+  const toTime = (row: RequestRow) => toMoment(new Date(row["created_at"] as Date), tz)
+  const ids = rows.map(({ id }) => String(id))
+  const metadata = ["Feature", "User-Id"]
+    .filter((name) => rows.some((row) => toMetadata(row, name) !== ""))
+    .map((name, i) => text(name, (row) => toMetadata(row, name), { hideRank: 7 + i, shrinks: true }))
   return renderTable(
     [
-      text("Time", (row) => toMoment(new Date(row["created_at"] as Date), tz)),
+      text("Time", toTime, { short: toShortMoments(rows.map(toTime)) }),
       text("Model", (row) => String(row["model"] || row["request_path"]), { shrinks: true }),
       text("Provider", (row) => String(row["provider"]), { hideRank: 4 }),
       text("Key", (row) => String(row["key_name"] ?? row["majordomo_api_key_id"] ?? ""), {
         hideRank: 3,
         shrinks: true,
       }),
+      ...metadata,
       text("Status", toStatus),
       ...(rows.some(isSubscribed) ? [text("Billing", (row) => (isSubscribed(row) ? "subscription" : "api"))] : []),
-      counts("ms", "response_time_ms"),
-      counts("Input", "input_tokens"),
-      counts("Output", "output_tokens"),
+      counts("ms", "response_time_ms", 5),
+      counts("Input", "input_tokens", 2),
+      counts("Output", "output_tokens", 2),
       { title: "Cost", align: "right", cells: alignPoints(rows.map(toCostCell)) },
-      text("ID", (row) => String(row["id"]), { hideRank: 5 }),
+      { title: "ID", align: "left", cells: ids, short: toShortIds(ids, 13), hideRank: 1 },
     ],
     screen,
   )
+}
+
+/** Returns the value of a metadata name of a request; "" if it has none. */
+export function toMetadata({ raw_metadata: metadata }: RequestRow, name: string): string {
+  return (metadata as Readonly<Record<string, string>> | null)?.[name] ?? ""
 }
 
 const isSubscribed = ({ billing }: RequestRow) => billing === "subscription"

@@ -2,7 +2,7 @@ import { runs } from "../../api/routes/runs.ts"
 import { fromRunObject, type SpanNode } from "../../operations/runs/get.ts"
 import { call, REMOTE } from "../_call.ts"
 import { defineCommand, JSON_OPTION } from "../_command.ts"
-import { toDollars } from "../_money.ts"
+import { EXACT_OPTION, toDollars } from "../_money.ts"
 import { findScreen, print, printJson } from "../_print.ts"
 import { printable, toMoment, withThousands } from "../_text.ts"
 import { toZone } from "./_options.ts"
@@ -14,6 +14,7 @@ export default defineCommand({
   args: {
     trace: { type: "positional", required: true, description: "the trace or session, as usage runs shows it" },
     tz: { type: "string", valueHint: "ZONE", description: "time zone such as Europe/Lisbon (default: this machine's)" },
+    ...EXACT_OPTION,
     ...JSON_OPTION,
     ...REMOTE,
   },

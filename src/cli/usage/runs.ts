@@ -3,10 +3,10 @@ import { RUN_FIELDS, RUN_SORTS, type Run } from "../../operations/runs/list.ts"
 import { call, REMOTE } from "../_call.ts"
 import { checkFormat, defineCommand, JSON_OPTION } from "../_command.ts"
 import { toCsv } from "../_csv.ts"
-import { alignPoints } from "../_money.ts"
+import { alignPoints, EXACT_OPTION } from "../_money.ts"
 import { findScreen, print, printJson, type Screen } from "../_print.ts"
 import { type Column, renderTable, toCounts } from "../_table.ts"
-import { toMoment } from "../_text.ts"
+import { toMoment, toShortMoments, wrapProse } from "../_text.ts"
 import { WATCH_OPTION } from "../_watch.ts"
 import { toCostCell, toValueColumns } from "./_breakdown.ts"
 import { FILTER_OPTIONS, toChoice, toPeriod } from "./_options.ts"
@@ -21,6 +21,7 @@ export default defineCommand({
     ...FILTER_OPTIONS,
     sort: { type: "string", valueHint: "ORDER", description: `${RUN_SORTS.join(", ")} (default: time)` },
     limit: { type: "string", valueHint: "N", description: "at most so many (default 20)" },
+    ...EXACT_OPTION,
     ...JSON_OPTION,
     csv: { type: "boolean", description: "print comma-separated values" },
     ...WATCH_OPTION,
@@ -34,13 +35,14 @@ export default defineCommand({
     const found = await call(args, runs.list, { ...toChoice(args, rawArgs), sort, limit })
     if (args.json) printJson(found)
     else if (args.csv) print(renderCsv(found))
-    else if (found.length === 0) print(NO_RUNS)
+    else if (found.length === 0) print(wrapProse(NO_RUNS, findScreen().width))
     else print(toAskedPeriodLine(period) + renderRuns(found, period.tz, findScreen()))
   },
 })
 
-const NO_RUNS = `No run matches. Requests with the same trace or session are one run. Traced programs (traceparent) and many agents name
-theirs; any other program can send it. A span path says where in the run a request belongs:
+const NO_RUNS = `No run matches. Requests with the same trace or session are one run.
+Traced programs (traceparent) and many agents name theirs; any other program can send it.
+A span path says where in the run a request belongs:
 
   X-Majordomo-Trace-Id: 7f3a          one value for the whole run
   X-Majordomo-Span-Path: planner/tool:search
@@ -55,14 +57,18 @@ export function renderRuns(runs: readonly Run[], tz: string, screen: Screen): st
   const text = (title: string, pick: (run: Run) => string, more: Partial<Column> = {}): Column => {
     return { title, align: "left", cells: runs.map(pick), ...more }
   }
+  const moment = (title: string, pick: (run: Run) => string, more: Partial<Column> = {}): Column => {
+    const cells = runs.map((run) => toMoment(new Date(pick(run)), tz))
+    return { title, align: "left", cells, short: toShortMoments(cells), ...more }
+  }
   const count = (title: string, pick: (run: Run) => number, hideRank?: number): Column => {
     return { title, align: "right", cells: toCounts(runs.map(pick)), hideRank }
   }
   return renderTable(
     [
       text("Trace", ({ trace }) => trace, { shrinks: true }),
-      text("Last", ({ last }) => toMoment(new Date(last), tz)),
-      text("First", ({ first }) => toMoment(new Date(first), tz), { hideRank: 4 }),
+      moment("Last", ({ last }) => last),
+      moment("First", ({ first }) => first, { hideRank: 4 }),
       text("Took", (run) => toDuration(run.duration_ms), { align: "right" }),
       count("Requests", ({ requests }) => requests),
       count("Errors", ({ errors }) => errors, 1),

@@ -2,6 +2,7 @@ import { requests } from "../../api/routes/requests.ts"
 import { listValues } from "../_args.ts"
 import { REMOTE, stream } from "../_call.ts"
 import { defineCommand } from "../_command.ts"
+import { EXACT_OPTION } from "../_money.ts"
 import { findScreen, print, printJson, printMessage } from "../_print.ts"
 import { followAgain } from "./_follow.ts"
 import { FILTER_OPTIONS, toZone } from "./_options.ts"
@@ -14,6 +15,7 @@ export default defineCommand({
   args: {
     ...FILTERS,
     limit: { type: "string", valueHint: "N", description: "begin with the newest N (default 10)" },
+    ...EXACT_OPTION,
     json: { type: "boolean", description: "one JSON object per line" },
     ...REMOTE,
   },

@@ -3,7 +3,7 @@ import type { WhatIf } from "../../operations/reprice/what-if.ts"
 import { call, REMOTE } from "../_call.ts"
 import { checkFormat, defineCommand, JSON_OPTION } from "../_command.ts"
 import { toCsv } from "../_csv.ts"
-import { alignPoints, toDollars } from "../_money.ts"
+import { alignPoints, EXACT_OPTION, toDollars } from "../_money.ts"
 import { findScreen, print, printJson, type Screen } from "../_print.ts"
 import { renderTable, toCounts } from "../_table.ts"
 import { withThousands } from "../_text.ts"
@@ -29,6 +29,7 @@ export default defineCommand({
     },
     "to-provider": { type: "string", valueHint: "NAME", description: "the other model's provider, if it is another" },
     prices: { type: "string", valueHint: "WHEN", description: "then or now: the other model's prices (default: then)" },
+    ...EXACT_OPTION,
     ...JSON_OPTION,
     csv: { type: "boolean", description: "print comma-separated values" },
     ...REMOTE,

@@ -15,6 +15,8 @@ type SessionDeps = Pick<
 export interface SessionSteps {
   readonly deps: SessionDeps
   readonly counters: Counters
+  /** Somebody asks how answers describe themselves. */
+  readonly describesRequests: boolean
   readonly identify: ReturnType<typeof createIdentify>
   readonly build: ReturnType<typeof createRequestBuilder>
   /** Must be called for each turn that needs a row of its own. `settle` ends it. */

@@ -7,8 +7,6 @@ import { type Diagnosis, diagnose } from "../../database/diagnose.ts"
 import { explainServerError } from "../../database/failures.ts"
 import { describeBlockers, describeOldSnapshots } from "../../database/ledger/blockers.ts"
 import type { Context } from "../context.ts"
-import { describeExpiring } from "../keys/expiring.ts"
-import { findExhaustedLimits } from "../limits/exhausted.ts"
 import { NoDatabaseError, openForOperation } from "../open/database.ts"
 import { openConfiguredReplica } from "../open/replica.ts"
 import { type Finding, findingsOf } from "./finding.ts"
@@ -45,9 +43,7 @@ export async function checkDatabase(context: Context<"settings" | "log">): Promi
       ...(await checkLocks(database)),
       ...(await checkSnapshots(database)),
       ...checkClock(diagnosis),
-      ...(await checkKeys(database)),
       await checkListen(database),
-      ...(await checkLimits(database)),
       ...(await checkReplica(context, database)),
     ]
   } catch (error) {
@@ -57,11 +53,6 @@ export async function checkDatabase(context: Context<"settings" | "log">): Promi
   } finally {
     await database?.close()
   }
-}
-
-async function checkLimits(database: Database): Promise<Finding[]> {
-  const exhausted = await findExhaustedLimits({ database, now: Date.now })
-  return exhausted.map((sentence) => warning(sentence, "raise its amount with limits update, or wait"))
 }
 
 async function checkReplica({ settings }: Context<"settings">, database: Database): Promise<Finding[]> {
@@ -135,13 +126,6 @@ function checkClock({ skewMs }: Diagnosis): Finding[] {
   const seconds = (Math.abs(skewMs) / 1000).toFixed(1)
   const fix = "set both by NTP: reports by hour and day use this machine's clock"
   return [warning(`its clock and this machine's clock differ by ${seconds} s`, fix)]
-}
-
-async function checkKeys(database: Database): Promise<Finding[]> {
-  const expiring = await describeExpiring(database, Date.now())
-  return expiring === undefined
-    ? []
-    : [warning(expiring, "majordomo-gateway keys update ID --expires 90d, or another key")]
 }
 
 /** A pooler in transaction mode accepts LISTEN but delivers nothing. */

@@ -9,10 +9,20 @@ import { checkGateway } from "./gateway.ts"
 import { checkNotifications } from "./notifications.ts"
 import { checkPrices } from "./prices.ts"
 import { checkProviders } from "./providers.ts"
+import { checkRecords } from "./records.ts"
 
 export type { Finding }
 
-const CHECKS = [checkDirectory, checkDatabase, checkS3, checkPrices, checkProviders, checkNotifications, checkGateway]
+const CHECKS = [
+  checkDirectory,
+  checkDatabase,
+  checkRecords,
+  checkS3,
+  checkPrices,
+  checkProviders,
+  checkNotifications,
+  checkGateway,
+]
 
 /** Checks everything that the gateway needs. Settings that are not valid are a finding too, and end the examination. */
 export async function examine({

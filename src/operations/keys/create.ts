@@ -3,7 +3,7 @@ import { recordChange } from "../../database/access/audit.ts"
 import { resolveBindings } from "../../database/key-bindings.ts"
 import type { KeyMetadataInput } from "../../database/key-metadata.ts"
 import { discardSecret } from "../../database/key-secrets.ts"
-import { createKey as insertKey, type KeyPolicyChange } from "../../database/keys.ts"
+import { createKey as insertKey, type KeyPolicyChange, listKeys } from "../../database/keys.ts"
 import { migrate } from "../../database/schema.ts"
 import { readSchemaState } from "../../database/schema-state.ts"
 import type { Context } from "../context.ts"
@@ -26,6 +26,11 @@ export interface CreatedKey extends Key {
   readonly key: string
 }
 
+/** A new key, and how many other active keys have its name. Reports show such keys with the beginnings of their ids. */
+interface NewKey extends CreatedKey {
+  readonly namesakes: number
+}
+
 /**
  * Creates an API key. In a database without tables it creates the schema first if `storage.auto_migrate` allows it, so
  * that the first key can exist before the first start of the gateway.
@@ -35,7 +40,7 @@ export interface CreatedKey extends Key {
 export async function createKey(
   { database, settings, actor, now, log }: Context<"database" | "settings" | "actor" | "now" | "log">,
   { provider_keys: names = [], limits = [], ...input }: NewKeyInput,
-): Promise<CreatedKey> {
+): Promise<NewKey> {
   const { autoMigrate } = settings.storage
   if (autoMigrate && (await readSchemaState(database.query)).kind === "none") await migrate(database, log)
   const bindings = await resolveBindings(database.query, names)
@@ -45,7 +50,8 @@ export async function createKey(
     after = (await readKeyView(query, now()))(created)
     await recordChange(query, actor, { action: "keys.create", target: created.id, after })
   })
-  return { ...after!, key: secret }
+  const others = (await listKeys(database)).filter(({ id, isActive }) => isActive && id !== after!.id)
+  return { ...after!, key: secret, namesakes: others.filter(({ name }) => name === after!.name).length }
 }
 
 /**

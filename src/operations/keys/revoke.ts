@@ -2,6 +2,7 @@ import { recordChange } from "../../database/access/audit.ts"
 import type { GatewayAnswers } from "../../database/gateways.ts"
 import { revokeKey as markRevoked } from "../../database/keys.ts"
 import type { Context } from "../context.ts"
+import { requireKeyId } from "./find.ts"
 import { type Key, readKeyView } from "./key.ts"
 
 /** A gateway of this database. Times are ISO 8601 in UTC. */
@@ -35,8 +36,9 @@ export interface RevokedKey extends Key {
  */
 export async function revokeKey(
   { database, actor, now }: Context<"database" | "actor" | "now">,
-  { id }: { readonly id: string },
+  { id: given }: { readonly id: string },
 ): Promise<RevokedKey> {
+  const id = await requireKeyId(database.query, given)
   const view = await readKeyView(database.query, now())
   const { key, wasRevokedBefore, gateways } = await markRevoked(database, id, (query, before, after) =>
     recordChange(query, actor, { action: "keys.revoke", target: id, before: view(before), after: view(after) }),

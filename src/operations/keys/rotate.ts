@@ -3,6 +3,7 @@ import { askGateways } from "../../database/gateways.ts"
 import { rotateSecret } from "../../database/key-secrets.ts"
 import type { Context } from "../context.ts"
 import type { CreatedKey } from "./create.ts"
+import { requireKeyId } from "./find.ts"
 import { readKeyView } from "./key.ts"
 import { type RevokedKey, toGateways } from "./revoke.ts"
 
@@ -24,8 +25,9 @@ interface RotateInput {
  */
 export async function rotateKey(
   { database, actor, now }: Context<"database" | "actor" | "now">,
-  { id, graceMs = 0 }: RotateInput,
+  { id: given, graceMs = 0 }: RotateInput,
 ): Promise<RotatedKey> {
+  const id = await requireKeyId(database.query, given)
   const view = await readKeyView(database.query, now())
   const { key, secret } = await rotateSecret(database, { id, graceMs }, (query, before, after) =>
     recordChange(query, actor, { action: "keys.rotate", target: id, before: view(before), after: view(after) }),

@@ -5,10 +5,12 @@ import { lockKey } from "../../database/key-rows.ts"
 import { updateKey as changeKey, type KeyPolicyChange, rejectEmptyChange } from "../../database/keys.ts"
 import { lockRollups } from "../../database/locks.ts"
 import type { Context } from "../context.ts"
+import { requireKeyId } from "./find.ts"
 import { type Key, readKeyView } from "./key.ts"
 import { applyKeyLimits, type KeyLimitChange, renameKeyLimits } from "./limits.ts"
 
 interface KeyChange extends KeyMetadataInput {
+  /** Its id, the beginning of its id, or its name. */
   readonly id: string
   readonly name?: string | undefined
   /** An empty text removes the description. */
@@ -29,9 +31,10 @@ interface KeyChange extends KeyMetadataInput {
  */
 export async function updateKey(
   { database, actor, now }: Context<"database" | "actor" | "now">,
-  { id, provider_keys: names, limits, ...change }: KeyChange,
+  { id: given, provider_keys: names, limits, ...change }: KeyChange,
 ): Promise<Key> {
   rejectEmptyChange({ ...change, names, limits })
+  const id = await requireKeyId(database.query, given)
   return database.transaction(async (query) => {
     // A new limit counts the requests of its window. Batches take the lock for it before the row of the key, too.
     if (limits !== undefined || change.name !== undefined) await lockRollups(query)

@@ -3,6 +3,7 @@ import { findNearest } from "../../config/nearest.ts"
 import type { Settings } from "../../config/settings.ts"
 import type { ApiKey } from "../../database/key-rows.ts"
 import { InputError } from "../input-error.ts"
+import { matchKeys } from "../keys/find.ts"
 
 /** The fields of a limit, as JSON has them. Values are checked by `parseLimitInput`. */
 export type LimitInput = Readonly<Record<string, unknown>>
@@ -35,21 +36,17 @@ export function resolveLimit(
 }
 
 /**
- * Returns the API key with an id or a name. Of several with a name, it is the one that is active.
+ * Returns the API key with an id, the beginning of an id, or a name. Of several with a name, it is the one that is active.
  *
  * @throws InputError if there is none, or more than one
  */
 export function resolveKey(nameOrId: string, keys: readonly ApiKey[]): ApiKey {
-  const byId = keys.find(({ id }) => id === nameOrId.toLowerCase())
-  if (byId !== undefined) return byId
-  const named = keys.filter(({ name }) => name === nameOrId)
-  const active = named.filter(({ isActive }) => isActive)
-  const found = active.length > 0 ? active : named
+  const found = matchKeys(nameOrId, keys)
   const shown = JSON.stringify(nameOrId.slice(0, 60))
   if (found.length > 1) {
     throw new InputError(
       "key",
-      `${found.length} API keys are called ${shown}: give the id of one, as keys list shows it`,
+      `${found.length} API keys are meant by ${shown}: give the id of one, as keys list shows it`,
     )
   }
   if (found[0] !== undefined) return found[0]

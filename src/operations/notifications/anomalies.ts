@@ -76,7 +76,7 @@ async function readHours({ ask }: Asker, since: number, until: number): Promise<
 }
 
 async function scoreYesterday({ ask }: Asker, { since, until, tz }: Day): Promise<Score | undefined> {
-  const first = parseMoment(`${NEEDED_DAYS + 1}d`, "since", { now: since, tz })!
+  const first = parseMoment(`${NEEDED_DAYS + 2}d`, "since", { now: since, tz })!
   const { rows } = await ask({ by: [DIMENSIONS["day"]!], period: { since: first, until, tz }, filters: {} })
   const costs = new Map(rows.map(({ values, total_cost }) => [String(values[0]), Number(total_cost ?? 0)]))
   return scoreDays(listDays(first, until, tz).map((day) => costs.get(day) ?? 0)).at(-1)

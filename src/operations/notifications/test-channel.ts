@@ -1,5 +1,6 @@
 import { version } from "../../../package.json"
 import { NotFoundError } from "../../core/errors.ts"
+import type { Database } from "../../database/_database.ts"
 import { recordChange } from "../../database/access/audit.ts"
 import { uuidV7 } from "../../kit/uuid.ts"
 import { DeliveryError, send } from "../../notifications/channels/index.ts"
@@ -16,12 +17,16 @@ interface TestResult {
 }
 
 /**
- * Sends a test message to a channel at once, without a second attempt.
+ * Sends a test message to a channel at once, without a second attempt, and stores in the audit log who did.
  *
  * @throws NotFoundError if there is no such channel
  */
 export async function testChannel(
-  context: Context<"database" | "settings" | "actor" | "now"> & { readonly signal?: AbortSignal },
+  context: Context<"settings" | "actor" | "now"> & {
+    /** undefined: there is none yet, so that there is no audit log either. */
+    readonly database?: Database | undefined
+    readonly signal?: AbortSignal
+  },
   { name }: { readonly name: string },
 ): Promise<TestResult> {
   const { database, settings, actor, now, signal } = context
@@ -39,7 +44,7 @@ export async function testChannel(
       throw error
     },
   )
-  await database.transaction((query) =>
+  await database?.transaction((query) =>
     recordChange(query, actor, { action: "notifications.test", target: name, after: result }),
   )
   return { channel: name, ...result }

@@ -3,6 +3,7 @@ import { CommandError } from "../../core/errors.ts"
 import type { Database } from "../../database/_database.ts"
 import { explainServerError } from "../../database/failures.ts"
 import { describeStorage, joinDatabase, openDatabase } from "../../database/open.ts"
+import { NewerSchemaError } from "../../database/schema-state.ts"
 import type { Context } from "../context.ts"
 import { findRunningGateways, type RunningGateway } from "./running.ts"
 
@@ -33,6 +34,38 @@ export async function withDatabase<T>(
     throw explainServerError(error)
   } finally {
     await database.close()
+  }
+}
+
+/**
+ * Does the same for an operation that works without a database, too. If there is none, or it cannot be opened, the log says so
+ * with `note`, and `work` gets none.
+ *
+ * @throws NewerSchemaError if the schema is newer than this program and not compatible with it
+ */
+export async function withDatabaseIfAny<T>(
+  options: OpenOptions,
+  note: string,
+  work: (database: Database | undefined) => Promise<T>,
+): Promise<T> {
+  const database = await openOrNote(options, note)
+  try {
+    return await work(database)
+  } finally {
+    await database?.close()
+  }
+}
+
+/** Opens the configured database; undefined: it cannot be opened, which the log says after `note`. */
+export async function openOrNote({ settings, log }: OpenOptions, note: string): Promise<Database | undefined> {
+  try {
+    return await openForOperation({ settings, log })
+  } catch (error) {
+    if (error instanceof NewerSchemaError || !(error instanceof CommandError)) throw error
+    const reason =
+      error instanceof NoDatabaseError ? "there is no database yet" : `the database cannot be opened: ${error.message}`
+    log(`note: ${note}, because ${reason}`)
+    return undefined
   }
 }
 

@@ -1,15 +1,13 @@
 import { readYaml } from "../../config/file.ts"
 import type { Settings } from "../../config/settings.ts"
-import { CommandError } from "../../core/errors.ts"
 import type { PriceOverride, PriceOverrideStore } from "../../core/price-override.ts"
 import type { Database } from "../../database/_database.ts"
 import { hasDatabase } from "../../database/open.ts"
 import { createPriceHistoryStore } from "../../database/price-history.ts"
 import { createPriceOverrideStore } from "../../database/price-overrides.ts"
-import { NewerSchemaError } from "../../database/schema-state.ts"
 import { createPriceBook, type PriceBook } from "../../pricing/price-book.ts"
 import type { Context } from "../context.ts"
-import { openForOperation } from "./database.ts"
+import { openOrNote } from "./database.ts"
 
 interface OpenOptions {
   readonly settings: Settings
@@ -61,16 +59,6 @@ async function withPricesOf<T>(database: Database | undefined, options: OpenOpti
     return await withPrices({ ...options, database }, work)
   } finally {
     await database?.close()
-  }
-}
-
-async function openOrNote({ settings, log }: OpenOptions, note: string): Promise<Database | undefined> {
-  try {
-    return await openForOperation({ settings, log })
-  } catch (error) {
-    if (error instanceof NewerSchemaError || !(error instanceof CommandError)) throw error
-    log(`note: ${note}, because the database cannot be opened: ${error.message}`)
-    return undefined
   }
 }
 

@@ -2,6 +2,7 @@ import { BILLED_PROVIDERS, listConfigured } from "../../config/billing-credentia
 import { CommandError } from "../../core/errors.ts"
 import type { Bill, Reconciliation } from "../../core/reconciliation.ts"
 import { recordChange } from "../../database/access/audit.ts"
+import { sumImported } from "../../database/imports.ts"
 import {
   type Days,
   findPrunedBefore,
@@ -107,7 +108,8 @@ export async function compareAndStore(context: ReconcileContext, bill: Bill): Pr
   const { database, settings, actor, now } = context
   const { provider, since, until } = bill
   const { rows } = await readSlowly(database, askRecorded({ provider, since, until }))
-  const reconciliation = compareBills(bill, readRecorded(rows, { provider }), {
+  const notes = [...bill.notes, ...describeImported(await sumImported(database, { provider, since, until }))]
+  const reconciliation = compareBills({ ...bill, notes }, readRecorded(rows, { provider }), {
     settledBefore: new Date(now() - settings.reconcile.settleMs),
     keys: getKeyAliases(provider, settings),
   })
@@ -120,4 +122,13 @@ export async function compareAndStore(context: ReconcileContext, bill: Bill): Pr
     })
   })
   return reconciliation
+}
+
+/** Imported requests did not pass the gateway, so they must not hide what it has missed: they are not on the recorded side. */
+function describeImported({ requests, cost }: { readonly requests: number; readonly cost: string }): readonly string[] {
+  if (requests === 0) return []
+  const which = requests === 1 ? "1 imported request" : `${requests} imported requests`
+  return [
+    `${which} of these days ($${cost}) are not among the recorded ones: what was billed for them is outside the gateway.`,
+  ]
 }

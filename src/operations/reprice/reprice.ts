@@ -118,7 +118,7 @@ function computeCost(row: RepriceableRow, { prices, findFormat }: RepriceContext
 
 /** Returns what to ask the price book about a stored request, and whether only its token columns say what it used. */
 export function toPriceQuery(row: RepriceableRow, findFormat: FindFormat) {
-  const stored = row.source === "telemetry" ? undefined : readStoredUsage(row, findFormat)
+  const stored = row.source !== null ? undefined : readStoredUsage(row, findFormat)
   const columns = stored === undefined ? withReportedSpeed(row, readColumns(row)) : undefined
   const certificate = row.price as PriceCertificate | null
   const reason = certificate?.reason
@@ -164,6 +164,9 @@ function toRepricing(row: RepriceableRow, { cost, sourcesOfLater }: Repriced): R
     normalize(row.output_cost) === normalize(cost.outputCost) &&
     normalize(row.total_cost) === normalize(cost.totalCost)
   if (isSame || parseDecimal(cost.totalCost ?? "0") >= MAX_COST_USD) return undefined
+  // A cost that another product has recorded is better than one by tokens alone; `import --reprice` is for whoever wants that one.
+  if (row.source === "import" && (row.price as PriceCertificate | null)?.reported !== undefined) return undefined
+  if (row.source === "import" && row.cost_status === "free") return undefined
   // A row keeps the price that it has if the price is no longer known.
   if (cost.status === "unpriced") return undefined
   if (row.cost_status === "exact" && isOfAnotherTime(cost, sourcesOfLater)) return undefined

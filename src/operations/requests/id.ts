@@ -12,3 +12,16 @@ export function parseRequestId(text: string): string {
     `the id of a request looks like 0199f3c2-7a51-7b3e-9c1d-2f4e5a6b7c8d, got ${shown}: see usage requests --json`,
   )
 }
+
+/** The beginning of an id that says when the request was made, to the millisecond. */
+const MIN_LENGTH = 13
+
+/**
+ * Returns the id of a request, or its beginning of 13 characters or more, in lower case.
+ *
+ * @throws CommandError if it has not the form of an id
+ */
+export function parseRequestIdStart(text: string): string {
+  const isStart = /^[0-9a-f]{8}-[0-9a-f]{4}(-[0-9a-f]{0,4}){0,3}(-[0-9a-f]{0,12})?$/i.test(text)
+  return isStart && text.length >= MIN_LENGTH && text.length < 36 ? text.toLowerCase() : parseRequestId(text)
+}

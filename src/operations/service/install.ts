@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { CommandError } from "../../core/errors.ts"
+import { makeDirectory } from "../../kit/make-directory.ts"
 import { type ServiceOptions, toServiceDefinition } from "./definition.ts"
 
 interface InstalledService {
@@ -21,7 +22,7 @@ export function installService(options: ServiceOptions): InstalledService {
   const written: string[] = []
   const write = (file: string, text: string, mode: number) => {
     try {
-      mkdirSync(dirname(file), { recursive: true })
+      makeDirectory(dirname(file), 0o777)
       writeFileSync(file, text, { mode })
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException

@@ -2,6 +2,7 @@ import {
   type Dimension,
   listDays,
   type Measures,
+  metadataDimension,
   type Period,
   toOffsetIso,
   type UsageAnswer,
@@ -83,6 +84,8 @@ export interface OverviewObject extends ReportObject {
   /** The numbers of models and keys without the limit. */
   readonly model_count: number
   readonly key_count: number
+  /** The values of metadata with the highest cost, and the number of all values. A gateway of an older version has none. */
+  readonly metadata?: readonly { readonly name: string; readonly rows: readonly RowObject[]; readonly count: number }[]
   readonly unpriced_models: readonly string[]
 }
 
@@ -140,6 +143,11 @@ export function toOverviewObject(
     keys: toRowObjects(OVERVIEW_BY.key, keys),
     model_count: models.groups,
     key_count: keys.groups,
+    metadata: overview.metadata.map(({ name, answer }) => ({
+      name,
+      rows: toRowObjects([metadataDimension(name)], answer),
+      count: answer.groups,
+    })),
     unpriced_models: unpricedModels,
     ...toNoteFields({ notes, pendingRows }),
   }
@@ -158,6 +166,10 @@ export function fromOverviewObject(object: OverviewObject): Overview {
     allDays: listDays(period.since, period.until, tz),
     models: fromRowObjects(["model"], models, total, object.model_count),
     keys: fromRowObjects(["key"], keys, total, object.key_count),
+    metadata: (object.metadata ?? []).map(({ name, rows, count }) => ({
+      name,
+      answer: fromRowObjects([name], rows, total, count),
+    })),
     unpricedModels: object.unpriced_models,
     notes: object.notes ?? [],
   }

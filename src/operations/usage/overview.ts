@@ -1,6 +1,7 @@
 import {
   DIMENSIONS,
   listDays,
+  metadataDimension,
   type Period,
   type RollupState,
   toPreviousPeriod,
@@ -26,6 +27,8 @@ export interface Overview {
   /** The models and the keys with the highest cost. */
   readonly models: UsageAnswer
   readonly keys: UsageAnswer
+  /** The values with the highest cost of the metadata that most installations send. Only names that requests have. */
+  readonly metadata: readonly { readonly name: string; readonly answer: UsageAnswer }[]
   readonly unpricedModels: readonly string[]
   /** Notes that a reader of the numbers needs, one sentence each. */
   readonly notes: readonly string[]
@@ -43,6 +46,10 @@ export const OVERVIEW_BY = {
 } as const
 const TOP = 5
 
+const NAMES = ["Feature", "User-Id"]
+/** Without rollups of a name, its values are added up from the rows, which must not be many. */
+const MAX_ROWS = 20_000
+
 /** Summarizes the period of a question. The question's limit is the number of models and keys (default 5). */
 export function summarizeUsage(
   { database, now }: Context<"database" | "now">,
@@ -58,6 +65,12 @@ async function summarize({ ask, rollups }: Asker, question: UsageQuestion, now: 
   const plain = { ...question, sort: undefined, limit: undefined }
   const models = await ask({ ...plain, by: OVERVIEW_BY.model })
   const current = { rows: [], total: models.total, groups: 0 }
+  const names = NAMES.filter((name) => rollups.summed.has(name) || models.total.requests <= MAX_ROWS)
+  const metadata: { name: string; answer: UsageAnswer }[] = []
+  for (const name of names) {
+    const answer = await ask({ ...plain, by: [metadataDimension(name)], limit })
+    if (answer.rows.some(({ values }) => values[0] !== null)) metadata.push({ name, answer })
+  }
   // Requests that a filter by metadata does not find are missing in the comparison too.
   const noted =
     question.filters.where === undefined
@@ -72,6 +85,7 @@ async function summarize({ ask, rollups }: Asker, question: UsageQuestion, now: 
     allDays: listDays(period.since, until, period.tz),
     models: { ...models, rows: models.rows.slice(0, limit) },
     keys: await ask({ ...plain, by: OVERVIEW_BY.key, limit }),
+    metadata,
     unpricedModels: models.rows.flatMap(({ unpriced, values }) => (unpriced > 0 ? [String(values[0])] : [])),
     notes: listNotes(noted, current, rollups),
     rollups,

@@ -8,6 +8,7 @@ import {
   isPeriod,
   METADATA_ALIASES,
   MOMENTS,
+  metadataDimension,
   PERIODS,
   type Period,
   parseMoment,
@@ -17,7 +18,7 @@ import {
 } from "../../reports/index.ts"
 import { InputError } from "../input-error.ts"
 
-export { type Dimension, MOMENTS, PERIODS, type Period }
+export { type Dimension, MOMENTS, metadataDimension, PERIODS, type Period }
 
 /** A period in the words of a person, such as `7d` or `2026-11-01`. */
 interface PeriodInput {
@@ -121,7 +122,7 @@ interface FilterInput {
   readonly status?: string | undefined
   /** `api` or `subscription`. */
   readonly billing?: string | undefined
-  /** `gateway` or `telemetry`. */
+  /** `gateway`, `telemetry` or `import`. */
   readonly source?: string | undefined
   /** Conditions on metadata: `Name=value`. */
   readonly where: readonly string[]
@@ -139,8 +140,8 @@ export function parseFilters({ model, provider, key, status, billing, source, wh
   if (billing !== undefined && billing !== "api" && billing !== "subscription") {
     throw new InputError("billing", `expected api or subscription, got ${JSON.stringify(billing)}`)
   }
-  if (source !== undefined && source !== "gateway" && source !== "telemetry") {
-    throw new InputError("source", `expected gateway or telemetry, got ${JSON.stringify(source)}`)
+  if (source !== undefined && source !== "gateway" && source !== "telemetry" && source !== "import") {
+    throw new InputError("source", `expected gateway, telemetry or import, got ${JSON.stringify(source)}`)
   }
   const conditions = Object.fromEntries(where.map(parseCondition))
   return { model, provider, key, status, billing, source, where: where.length === 0 ? undefined : conditions }

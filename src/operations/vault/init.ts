@@ -1,6 +1,7 @@
-import { mkdirSync, writeFileSync } from "node:fs"
+import { writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { CommandError } from "../../core/errors.ts"
+import { makeDirectory } from "../../kit/make-directory.ts"
 import { toKeyFile } from "../../vault/keyring.ts"
 import { formatVaultKey, generateVaultKey, type VaultKey } from "../../vault/vault-key.ts"
 import type { Context } from "../context.ts"
@@ -23,7 +24,11 @@ export function initVault({ settings }: Context<"settings">): CreatedVaultKey {
   }
   const file = toKeyFile(settings)
   const key = generateVaultKey()
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  try {
+    makeDirectory(dirname(file))
+  } catch (error) {
+    throw new CommandError(`the directory of the vault key cannot be created: ${(error as Error).message}`)
+  }
   writeKeyFile(file, [key], "wx")
   return { vault_key_id: key.id, file }
 }

@@ -4,6 +4,7 @@ import { framingOf } from "../_framing.ts"
 import { readRequest } from "../_request.ts"
 import { openai } from "../openai/index.ts"
 import { MessageCollector } from "./collector.ts"
+import { DESCRIPTION } from "./description.ts"
 import { readJobs } from "./jobs.ts"
 import { LOGINS } from "./logins.ts"
 import { MODEL_LIST } from "./model-list.ts"
@@ -18,10 +19,10 @@ export const anthropic = defineDialect({
   modelList: MODEL_LIST,
   credentials: [{ header: "x-api-key" }, { header: "authorization", scheme: "bearer" }],
   logins: LOGINS,
-  prepare(request, { rewriteResultUrls }) {
-    const { model, stream, attribution, json } = readRequest(request)
+  prepare(request, options) {
+    const { model, stream, attribution, json } = readRequest(request, options)
     const isBatch = OPERATIONS.find(request.method, request.path).kind === "batch"
-    const address = isBatch ? findGatewayAddress(rewriteResultUrls, request.headers["host"]) : undefined
+    const address = isBatch ? findGatewayAddress(options.rewriteResultUrls, request.headers["host"]) : undefined
     const createRewriter = address === undefined ? undefined : () => new ResultsUrlFilter(address)
     return {
       requestedModel: model,
@@ -47,6 +48,10 @@ export const anthropic = defineDialect({
   readOrder: (request) => (isCompatible(request) ? openai.readOrder?.(request) : undefined),
   toReading: (evidence) => (isCompatible(evidence) ? openai.toReading(evidence) : toReading(evidence)),
   jobs: readJobs,
+  describes(request) {
+    if (isCompatible(request)) return openai.describes?.(request)
+    return OPERATIONS.find(request.method, request.path).operation === "inference" ? DESCRIPTION : undefined
+  },
   errorBody: (_code, statusCode, message) =>
     JSON.stringify({
       type: "error",

@@ -3,6 +3,7 @@ import { defineDialect } from "../_define.ts"
 import { framingOf } from "../_framing.ts"
 import { readRequest } from "../_request.ts"
 import { AnswerCollector } from "./collector.ts"
+import { DESCRIPTION } from "./description.ts"
 import { toReading } from "./reading.ts"
 import { CLAIMS, isStreamed, OPERATIONS, requestedIn, SURFACES } from "./routes.ts"
 
@@ -12,8 +13,8 @@ export const bedrock = defineDialect({
   routes: { claims: CLAIMS, surfaces: SURFACES, operations: OPERATIONS },
   credentials: [{ header: "authorization", scheme: "bearer" }],
   load: loadAwsEvents,
-  prepare(request) {
-    const { attribution, json } = readRequest(request)
+  prepare(request, options) {
+    const { attribution, json } = readRequest(request, options)
     return {
       requestedModel: requestedIn(request.path),
       edit: undefined,
@@ -26,6 +27,7 @@ export const bedrock = defineDialect({
   framing: ({ method, path }, head) => (OPERATIONS.find(method, path).kind === "count" ? "opaque" : framingOf(head)),
   readOrder: ({ path }) => (/embed/.test(requestedIn(path) ?? "") ? { pieces: {} } : undefined),
   createCollector: (request, headers) => new AnswerCollector(request, headers),
+  describes: () => DESCRIPTION,
   toReading,
   // The SDKs of AWS tell errors apart by `__type`, where the header of AWS's own answers is missing.
   errorBody: (_code, statusCode, message) =>

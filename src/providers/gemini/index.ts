@@ -3,6 +3,7 @@ import { fileFramingOf, framingOf, isMedia } from "../_framing.ts"
 import { readRequest } from "../_request.ts"
 import { openai } from "../openai/index.ts"
 import { createCollector } from "./collector.ts"
+import { DESCRIPTION } from "./description.ts"
 import { readJobs } from "./jobs.ts"
 import { SOCKETS } from "./live/index.ts"
 import { MODEL_LIST } from "./model-list.ts"
@@ -22,11 +23,11 @@ export const gemini = defineDialect({
     { query: "access_token", isForSockets: true },
     { header: "authorization", scheme: "bearer" },
   ],
-  prepare(request) {
+  prepare(request, options) {
     const named = modelIn(request.path)
     // A native body does not name the model, and only one for Vertex can have the labels that attribute it.
     const isRead = named === undefined || request.path.includes("/projects/") || isCompatible(request)
-    const facts = isRead ? readRequest(request) : undefined
+    const facts = isRead ? readRequest(request, options) : undefined
     return {
       requestedModel: named ?? facts?.model,
       edit: undefined,
@@ -49,6 +50,10 @@ export const gemini = defineDialect({
   sockets: SOCKETS,
   readOrder: (request) => (isCompatible(request) ? openai.readOrder?.(request) : readOrder(request)),
   jobs: (request) => (isCompatible(request) ? openai.jobs?.(request) : readJobs(request)),
+  describes(request) {
+    if (isCompatible(request)) return openai.describes?.(request)
+    return request.method === "POST" ? DESCRIPTION : undefined
+  },
   toReading: (evidence) => (isCompatible(evidence) ? openai.toReading(evidence) : toReading(evidence)),
   errorBody: (_code, statusCode, message) => {
     const status = STATUSES[statusCode] ?? (statusCode < 500 ? "INVALID_ARGUMENT" : "INTERNAL")

@@ -4,6 +4,7 @@ import { fileFramingOf, framingOf, isMedia } from "../_framing.ts"
 import { readRequest } from "../_request.ts"
 import { askForUsage, rejectsAskedUsage } from "./ask-usage.ts"
 import { createCollector } from "./collector.ts"
+import { readDescription } from "./description.ts"
 import { createUsageFilter } from "./hide-usage.ts"
 import { readJobs } from "./jobs.ts"
 import { MODEL_LIST } from "./model-list.ts"
@@ -31,10 +32,10 @@ export const openai = defineDialect({
   logins: {
     isLogin: (credential, headers) => headers["chatgpt-account-id"] !== undefined && credential.startsWith("eyJ"),
   },
-  prepare(request, { injectStreamUsage }) {
-    const facts = readRequest(request)
+  prepare(request, options) {
+    const facts = readRequest(request, options)
     const { kind } = OPERATIONS.find(request.method, request.path)
-    const asks = injectStreamUsage && request.method === "POST" && (kind === "chat" || kind === "completions")
+    const asks = options.injectStreamUsage && request.method === "POST" && (kind === "chat" || kind === "completions")
     const isRealtime = request.path.includes("/realtime")
     const edit = asks ? askForUsage(facts) : undefined
     return {
@@ -60,6 +61,7 @@ export const openai = defineDialect({
   readOrder: (request) => readOrder(request, OPERATIONS.find(request.method, request.path).kind),
   toReading,
   jobs: readJobs,
+  describes: readDescription,
   sockets: SOCKETS,
   errorBody: (code, statusCode, message, measure) => {
     const type = statusCode >= 500 ? "server_error" : "invalid_request_error"

@@ -1,5 +1,5 @@
+import type { CsvRecord } from "../../kit/csv.ts"
 import type { Columns } from "./_columns.ts"
-import type { CsvRecord } from "./_csv.ts"
 import type { DateOrder } from "./_day.ts"
 import type { BillLines } from "./_lines.ts"
 import type { Row } from "./_row.ts"

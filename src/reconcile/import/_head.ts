@@ -1,5 +1,6 @@
+import { CsvReader, type CsvRecord } from "../../kit/csv.ts"
+import { FileError } from "../../kit/file-error.ts"
 import { Columns } from "./_columns.ts"
-import { CsvReader, type CsvRecord } from "./_csv.ts"
 import { findDateOrder } from "./_day.ts"
 import type { BillFormat } from "./_format.ts"
 import { findDecimalMark } from "./_number.ts"
@@ -51,7 +52,7 @@ function readRecords(text: string, delimiter: string, isWhole: boolean): readonl
   try {
     for (const record of new CsvReader(delimiter).read(text, isWhole)) records.push(record)
   } catch (error) {
-    if (!(error instanceof BillFileError)) throw error
+    if (!(error instanceof FileError)) throw error
   }
   return records
 }

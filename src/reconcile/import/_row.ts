@@ -1,6 +1,6 @@
 import type { Decimal } from "../../core/decimal.ts"
+import type { CsvRecord } from "../../kit/csv.ts"
 import type { Columns } from "./_columns.ts"
-import type { CsvRecord } from "./_csv.ts"
 import { type DateOrder, isMonth, parseTime, toDayText } from "./_day.ts"
 import { type DecimalMark, parseNumber } from "./_number.ts"
 import { BillFileError } from "./bill-file-error.ts"

@@ -1,6 +1,7 @@
 import type { Bill } from "../../core/reconciliation.ts"
-import { decodeFile } from "./_bytes.ts"
-import { CsvReader } from "./_csv.ts"
+import { CsvReader } from "../../kit/csv.ts"
+import { FileError } from "../../kit/file-error.ts"
+import { decodeFile } from "../../kit/text-file.ts"
 import { nextDay } from "./_day.ts"
 import type { BillFormat } from "./_format.ts"
 import { type Head, readHead } from "./_head.ts"
@@ -37,7 +38,9 @@ export interface BillFileOptions {
 export async function readBillFile(source: AsyncIterable<Uint8Array>, options: BillFileOptions): Promise<Bill> {
   const { provider, rate, now = Date.now } = options
   const lines = new BillLines()
-  const format = await readRows(decodeFile(source), findFormats(options), provider, lines)
+  const format = await readRows(decodeFile(source), findFormats(options), provider, lines).catch((error: unknown) => {
+    throw error instanceof FileError ? new BillFileError(error.message) : error
+  })
   const billed = lines.toLines(rate)
   const last = billed.at(-1)
   if (billed[0] === undefined || last === undefined) throw noLines(format, provider, lines)

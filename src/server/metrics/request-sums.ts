@@ -21,8 +21,13 @@ export class RequestSums {
   private readonly counts = new Map<Outcome, Map<number, number>>()
 
   add(record: LogRecord): void {
-    this.count(record.outcome, record.status_code)
+    this.addRequest(record)
     this.addUsage(record)
+  }
+
+  /** Counts a request whose usage and cost come later. */
+  addRequest(record: LogRecord): void {
+    this.count(record.outcome, record.status_code)
   }
 
   /** Adds the usage and the cost of a request that is counted already. */

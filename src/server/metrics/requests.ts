@@ -51,11 +51,16 @@ export class RequestMetrics {
     })
   }
 
-  /** @param keyName the name of the API key; undefined: it has none */
-  onRecord(record: LogRecord, keyName: string | undefined): void {
+  /**
+   * @param keyName the name of the API key; undefined: it has none
+   * @param isRunning its work goes on in the background: what it costs comes by `onLate`, and a counter cannot take back that
+   * it is unknown until then
+   */
+  onRecord(record: LogRecord, keyName: string | undefined, isRunning = false): void {
     const { raw_metadata: given, first_byte_ms: firstByteMs } = record
     const { sums, timing } = this.find(record, keyName)
-    sums.add(record)
+    if (isRunning) sums.addRequest(record)
+    else sums.add(record)
     const trace = given?.["Trace-Id"]
     const traceId = trace !== undefined && TRACE_ID.test(trace) ? trace : undefined
     // An interruption says nothing about how long the answer would have taken.
@@ -160,7 +165,11 @@ const COUNTERS: readonly RequestCounter[] = [
       ),
   },
   toCount("majordomo_estimated_requests_total", "Requests whose cost is estimated.", ({ estimated }) => estimated),
-  toCount("majordomo_unpriced_requests_total", "Requests whose price is not known.", ({ unpriced }) => unpriced),
+  toCount(
+    "majordomo_unpriced_requests_total",
+    "Requests whose price is not known. Work in the background counts when it has ended.",
+    ({ unpriced }) => unpriced,
+  ),
   toCount(
     "majordomo_subscription_requests_total",
     "Requests that a subscription pays for.",

@@ -28,6 +28,7 @@ interface Pending {
 }
 
 interface OutboxOptions extends Pick<NotificationOptions, "settings" | "log" | "database"> {
+  readonly now: () => number
   /** Sends a message without the database. */
   sendDirectly(notification: Notification, channel: string): Promise<NewDelivery>
   /** Called when there is something to store. */
@@ -43,9 +44,10 @@ export interface Outbox {
 }
 
 /** Creates the way of notifications into the database. Those that it cannot take wait in memory. */
-export function createOutbox({ settings, log, database, sendDirectly, onPending, onStored }: OutboxOptions): Outbox {
+export function createOutbox(options: OutboxOptions): Outbox {
+  const { settings, log, database, now, sendDirectly, onPending, onStored } = options
   const pending: Pending[] = []
-  const isTooMany = createHourlyLimit(log)
+  const isTooMany = createHourlyLimit(log, now)
   let hasDropped = false
 
   async function store({ notification, options, deliveries }: Pending): Promise<"stored" | "away"> {
@@ -105,10 +107,13 @@ export function createOutbox({ settings, log, database, sendDirectly, onPending,
 }
 
 /** Returns a function that counts notifications, and says whether there are too many of a kind, which it logs once an hour. */
-function createHourlyLimit(log: NotificationOptions["log"]): (notification: Notification) => boolean {
+function createHourlyLimit(
+  log: NotificationOptions["log"],
+  now: () => number,
+): (notification: Notification) => boolean {
   const counts = new Map<string, { readonly hour: number; count: number }>()
   return ({ kind }) => {
-    const hour = Math.floor(Date.now() / HOUR_MS)
+    const hour = Math.floor(now() / HOUR_MS)
     const known = counts.get(kind)
     const present = known?.hour === hour ? known : { hour, count: 0 }
     present.count++

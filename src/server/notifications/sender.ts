@@ -8,6 +8,8 @@ import { toWords } from "../../operations/notifications/words.ts"
 import type { NotificationOptions, NotificationTiming } from "./parts.ts"
 
 const MAX_DELAY_MS = 3_600_000
+/** A message is not given up before so many attempts: its age is wrong after the clock has jumped. */
+const MIN_ATTEMPTS = 5
 
 interface SenderOptions extends Pick<NotificationOptions, "settings"> {
   readonly now: () => number
@@ -55,7 +57,7 @@ function toResult(error: unknown, { attempts, ageMs }: ClaimedDelivery, timing: 
   const backoffMs = Math.min(MAX_DELAY_MS, timing.firstDelayMs * 2 ** (attempts - 1)) * (0.8 + 0.4 * Math.random())
   const askedMs = error instanceof DeliveryError ? (error.retryAfterMs ?? 0) : 0
   const afterMs = Math.max(backoffMs, askedMs)
-  if (ageMs + afterMs <= timing.giveUpMs) return { state: "waiting", error: reason, afterMs }
+  if (ageMs + afterMs <= timing.giveUpMs || attempts < MIN_ATTEMPTS) return { state: "waiting", error: reason, afterMs }
   const count = attempts === 1 ? "1 attempt" : `${attempts} attempts`
   return { state: "failed", error: `${reason}; given up after ${count}` }
 }

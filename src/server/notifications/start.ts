@@ -32,7 +32,7 @@ export function startNotifications(options: NotificationOptions): Notifications 
   const onError = createErrorLog(log)
   const deliveries = createDeliveries({ settings, log, database, now, timing })
   const outbox = createOutbox({
-    ...{ settings, log, database },
+    ...{ settings, log, database, now },
     sendDirectly: deliveries.sendDirectly,
     onPending: () => storing.soon(),
     onStored: () => sending?.soon(),

@@ -1,5 +1,6 @@
 import { FAILED_OUTCOMES, type Outcome } from "../../core/call.ts"
 import type { LogRecord } from "../../core/log-record.ts"
+import type { RequestParameters } from "../../core/request-parameters.ts"
 import { type Attribute, Double, toAttributes } from "../otlp/attributes.ts"
 import { toOperation, toProviderName } from "./operation.ts"
 
@@ -11,6 +12,10 @@ export interface SpanContext {
   readonly keyName: string | undefined
   /** The base URL of the provider. There are as few as the settings have. */
   readonly baseUrl: string
+  /** Reads the parameters of the request. It is called only for a span that is exported. */
+  readParameters?(): RequestParameters
+  /** How the answer describes itself; undefined: it does not. */
+  readonly answer?: { readonly id: string | undefined; readonly finishReasons: readonly string[] } | undefined
   /** The metadata names whose values become attributes. */
   readonly metadata: readonly string[]
 }
@@ -68,7 +73,7 @@ export function toSpan(record: LogRecord, context: SpanContext): Span | undefine
 
 function toConventional(
   record: LogRecord,
-  { baseUrl }: SpanContext,
+  { baseUrl, readParameters, answer }: SpanContext,
   operation: string | undefined,
   error: string | undefined,
 ): Attribute[] {
@@ -80,6 +85,10 @@ function toConventional(
     "gen_ai.provider.name": toProviderName(record.provider),
     "gen_ai.request.model": record.requested_model,
     "gen_ai.response.model": hasUsage || isModelCall ? record.model || undefined : undefined,
+    ...(isModelCall && readParameters !== undefined && toParameters(readParameters())),
+    "gen_ai.response.id": answer?.id,
+    "gen_ai.response.finish_reasons":
+      answer === undefined || answer.finishReasons.length === 0 ? undefined : answer.finishReasons,
     "gen_ai.request.stream": isModelCall ? record.streamed : undefined,
     "gen_ai.response.time_to_first_chunk": isModelCall ? toFirstChunk(record) : undefined,
     "gen_ai.conversation.id": record.raw_metadata?.["Session-Id"],
@@ -96,6 +105,26 @@ function toConventional(
     "http.request.method": record.request_method,
     "http.response.status_code": record.status_code >= 100 ? record.status_code : undefined,
   })
+}
+
+function toParameters({ choices, ...asked }: RequestParameters) {
+  return {
+    "gen_ai.request.temperature": toDouble(asked.temperature),
+    "gen_ai.request.top_p": toDouble(asked.topP),
+    "gen_ai.request.top_k": toDouble(asked.topK),
+    "gen_ai.request.frequency_penalty": toDouble(asked.frequencyPenalty),
+    "gen_ai.request.presence_penalty": toDouble(asked.presencePenalty),
+    "gen_ai.request.max_tokens": asked.maxTokens,
+    "gen_ai.request.seed": asked.seed,
+    "gen_ai.request.stop_sequences": asked.stopSequences,
+    // The conventions leave out one choice, which is the default.
+    "gen_ai.request.choice.count": choices === 1 ? undefined : choices,
+    "gen_ai.output.type": asked.outputType,
+  }
+}
+
+function toDouble(value: number | undefined): Double | undefined {
+  return value === undefined ? undefined : new Double(value)
 }
 
 function toOwn(record: LogRecord, { metadata, keyName }: SpanContext): Attribute[] {

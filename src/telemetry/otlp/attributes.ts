@@ -22,7 +22,7 @@ export class Double {
   }
 }
 
-type Value = string | number | boolean | Double | undefined
+type Value = string | number | boolean | Double | readonly string[] | undefined
 
 /** Returns the attributes of those values that are known. Numbers are whole, except for a `Double`. */
 export function toAttributes(values: Readonly<Record<string, Value>>): Attribute[] {
@@ -34,8 +34,10 @@ export function toAttributes(values: Readonly<Record<string, Value>>): Attribute
   return attributes
 }
 
-function toAnyValue(value: string | number | boolean | Double): AnyValue {
+function toAnyValue(value: NonNullable<Value>): AnyValue {
   if (typeof value === "string") return { stringValue: value }
   if (typeof value === "number") return { intValue: String(value) }
-  return typeof value === "boolean" ? { boolValue: value } : { doubleValue: value.value }
+  if (typeof value === "boolean") return { boolValue: value }
+  if (value instanceof Double) return { doubleValue: value.value }
+  return { arrayValue: { values: value.map((stringValue) => ({ stringValue })) } }
 }

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto"
+import { toUuidV8 } from "../../kit/uuid.ts"
 import type { AgentUsage } from "./agent-usage.ts"
 
 /**
@@ -10,7 +11,5 @@ export function toEventId({ client, session, endedAt, requestId, model, tokens, 
   const agent = client.split("/")[0]
   const facts = [agent, session, endedAt, requestId, model, Object.values(tokens), evidence["event.sequence"]]
   const digest = createHash("sha256").update(JSON.stringify(facts)).digest("hex")
-  const time = endedAt.toString(16).padStart(12, "0").slice(-12)
-  const variant = "89ab"[Number.parseInt(digest[3]!, 16) & 3]
-  return `${time.slice(0, 8)}-${time.slice(8)}-8${digest.slice(0, 3)}-${variant}${digest.slice(4, 7)}-${digest.slice(7, 19)}`
+  return toUuidV8(endedAt, digest)
 }

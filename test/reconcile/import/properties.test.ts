@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads"
 import { describe, expect, test } from "vitest"
 import { formatDecimal, parseDecimal } from "../../../src/core/decimal.ts"
-import { CsvReader } from "../../../src/reconcile/import/_csv.ts"
+import { CsvReader } from "../../../src/kit/csv.ts"
 import { createRandom, type Random } from "../../providers/_random.ts"
 import { isThorough } from "../../support/thorough.ts"
 import { readBytes } from "./_read.ts"

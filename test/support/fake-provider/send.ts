@@ -61,9 +61,12 @@ function breakOff(response: ServerResponse): Sent {
   return "broken_off"
 }
 
-/** Waits until the written bytes reach the client, which otherwise sees only the broken connection. */
+/**
+ * Waits until the written bytes reach the client, which otherwise sees only the broken connection. Node 26 keeps bytes in the
+ * response until the end of the tick.
+ */
 async function flushed(response: ServerResponse): Promise<void> {
-  while (response.socket !== null && response.socket.writableLength > 0) await new Promise(setImmediate)
+  while (!response.destroyed && response.writableLength > 0) await new Promise(setImmediate)
 }
 
 function headOf(made: Made, pieces: readonly Buffer[], script: Script): string[] {

@@ -1,10 +1,10 @@
-import { BillFileError } from "./bill-file-error.ts"
+import { FileError } from "./file-error.ts"
 
 const QUOTE = 34
 const LF = 10
 const CR = 13
 const SPACE = 32
-/** The longest record, in UTF-16 units. A longer one has a quote that is not closed. */
+/** The longest record, in UTF-16 units, unless the caller expects longer ones. A longer one has a quote that is not closed. */
 const MAX_RECORD = 1024 * 1024
 
 export interface CsvRecord {
@@ -19,13 +19,15 @@ export interface CsvRecord {
  */
 export class CsvReader {
   private readonly delimiter: number
+  private readonly maxRecord: number
   /** The text that has arrived, from the start of the first record that is not complete. */
   private text = ""
   private at = 0
   private line = 1
 
-  constructor(delimiter: string) {
+  constructor(delimiter: string, maxRecord = MAX_RECORD) {
     this.delimiter = delimiter.charCodeAt(0)
+    this.maxRecord = maxRecord
   }
 
   /** Yields the records that are complete. `isLast` says that no more text follows. */
@@ -36,7 +38,7 @@ export class CsvReader {
       const { line } = this
       const cells = this.readRecord(isLast)
       if (cells === undefined) {
-        if (this.text.length - this.at > MAX_RECORD) throw unclosedQuote(line)
+        if (this.text.length - this.at > this.maxRecord) throw unclosedQuote(line)
         return
       }
       if (cells.length > 1 || cells[0] !== "") yield { cells, line }
@@ -107,12 +109,12 @@ function countLines(cell: string): number {
   return count
 }
 
-function unclosedQuote(line: number): BillFileError {
-  return new BillFileError(`Line ${line}: a cell begins with a quote that is not closed. Export the file again.`)
+function unclosedQuote(line: number): FileError {
+  return new FileError(`Line ${line}: a cell begins with a quote that is not closed. Export the file again.`)
 }
 
-function strayQuote(line: number): BillFileError {
-  return new BillFileError(
+function strayQuote(line: number): FileError {
+  return new FileError(
     `Line ${line}: text follows the closing quote of a cell. A quote inside a cell must be doubled. Export the file again.`,
   )
 }

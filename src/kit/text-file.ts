@@ -1,4 +1,4 @@
-import { BillFileError } from "./bill-file-error.ts"
+import { FileError } from "./file-error.ts"
 
 const GZIP = [0x1f, 0x8b]
 /** What other kinds of files begin with. */
@@ -11,7 +11,7 @@ const OTHER_FILES: readonly (readonly [start: string, advice: string])[] = [
 
 /**
  * Decodes a file piece by piece: UTF-8 and UTF-16, with or without a byte order mark, plain or compressed with gzip.
- * @throws BillFileError if the file is of another kind, or if its compression is damaged
+ * @throws FileError if the file is of another kind, or if its compression is damaged
  */
 export async function* decodeFile(source: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const { start, bytes } = await readStart(source)
@@ -62,15 +62,13 @@ async function* decompress(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uin
     yield* source.pipeThrough(new DecompressionStream("gzip"))
   } catch (error) {
     if (!String((error as { readonly code?: unknown }).code).startsWith("Z_")) throw error
-    throw new BillFileError(
-      "The gzip compression of the file is damaged, or the file is not complete. Export it again.",
-    )
+    throw new FileError("The gzip compression of the file is damaged, or the file is not complete. Export it again.")
   }
 }
 
 async function* decodeText({ start, bytes }: Started): AsyncGenerator<string> {
   const text = String.fromCharCode(...start)
-  for (const [magic, advice] of OTHER_FILES) if (text.startsWith(magic)) throw new BillFileError(advice)
+  for (const [magic, advice] of OTHER_FILES) if (text.startsWith(magic)) throw new FileError(advice)
   const decoder = new TextDecoder(findEncoding(start))
   for await (const piece of bytes) yield decoder.decode(piece, { stream: true })
   yield decoder.decode()

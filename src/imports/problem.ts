@@ -1,0 +1,2 @@
+/** A record that cannot be imported. The message says why, and contains nothing of the record but the names of fields. */
+export class RecordProblem extends Error {}

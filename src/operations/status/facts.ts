@@ -1,0 +1,117 @@
+import { join } from "node:path"
+import { listArchivedDays } from "../../database/archive/days.ts"
+import { readIfMigrated } from "../../database/failures.ts"
+import { readStoredTotals } from "../../database/ledger/life.ts"
+import { readLimitStates } from "../../database/limits.ts"
+import type { Context } from "../context.ts"
+import { readKeyNames } from "../limits/limit.ts"
+import { summarizeReconciliations } from "../notifications/reconciliations.ts"
+import { listUnpriced } from "../prices/unpriced.ts"
+import { findPendingRows } from "../usage/pending-rows.ts"
+import { type ListedGateway, listRunning } from "./gateways.ts"
+
+/** A limit of which much is used. */
+interface Budget {
+  readonly name: string
+  /** The value of `per` that has used most; null for a limit without it. */
+  readonly value: string | null
+  readonly measure: string
+  /** Plain decimals in the unit of the measure. */
+  readonly used: string
+  readonly amount: string
+  /** From 0; 1 and more: it is used up. */
+  readonly share: number
+  readonly resets_at: string | null
+}
+
+/** What `status` reads, from which it follows what needs attention. Times are ISO 8601 in UTC. */
+export interface Facts {
+  readonly gateways: readonly ListedGateway[]
+  /**
+   * The rows of the data directory over its life: accepted = written + waiting + rejected + dropped. They are those of the
+   * machine of the settings.
+   */
+  readonly rows: Readonly<Record<"accepted" | "written" | "waiting" | "rejected" | "dropped", number>>
+  readonly prices: {
+    readonly models: number
+    /** The names of the lists that are fetched. */
+    readonly lists: readonly string[]
+    /** When the price list that was fetched the longest ago was fetched; null: none is fetched. */
+    readonly checked_at: string | null
+  }
+  /** The requests of the last 30 days without a known price, and their models. */
+  readonly unpriced: { readonly requests: number; readonly models: readonly string[] }
+  /** The limits of which more than 80 % is used. */
+  readonly budgets: readonly Budget[]
+  /** The comparisons with bills of the last 30 days. */
+  readonly reconciliations: Awaited<ReturnType<typeof summarizeReconciliations>>
+  /** Null: there is no archive. */
+  readonly archive: {
+    readonly days: number
+    readonly newest: string
+    /** Days whose files do not have what the database has. */
+    readonly failed: number
+  } | null
+}
+
+const DAYS_MS = 30 * 86_400_000
+const NEAR = 0.8
+
+/** Reads what there is to know about the gateways of a database, besides the state of the database itself. */
+export async function readFacts(context: Context<"database" | "settings" | "prices" | "now">): Promise<Facts> {
+  const { settings, prices, now } = context
+  const period = { since: now() - DAYS_MS, until: undefined, tz: "UTC" }
+  const waiting = await findPendingRows(context)
+  const { accepted, written, rejected, dropped } = readStoredTotals(
+    join(settings.storage.dataDir, "journal"),
+    new Set(),
+  )
+  const checkedAt = prices.checkedAt()
+  const unpriced = await readIfMigrated(() => listUnpriced(context, period))
+  const { remoteUrl, catalogUrl, litellmUrl } = settings.pricing
+  const lists = { "llm-prices.com": remoteUrl, "genai-prices": catalogUrl, litellm: litellmUrl }
+  return {
+    gateways: await listRunning(context),
+    rows: { accepted, written, waiting, rejected, dropped },
+    prices: {
+      models: prices.modelCount(),
+      lists: Object.entries(lists).flatMap(([name, url]) => (url ? [name] : [])),
+      checked_at: checkedAt === undefined ? null : new Date(checkedAt).toISOString(),
+    },
+    unpriced: {
+      requests: unpriced.reduce((sum, each) => sum + each.unpriced, 0),
+      models: [...new Set(unpriced.map(({ model }) => model ?? ""))],
+    },
+    budgets: await listBudgets(context),
+    reconciliations: await readIfMigrated(async () =>
+      summarizeReconciliations(context, { since: period.since, until: now() + 86_400_000 }),
+    ),
+    archive: await readArchive(context),
+  }
+}
+
+async function listBudgets({ database, now }: Context<"database" | "now">): Promise<readonly Budget[]> {
+  const states = await readLimitStates(database, { at: now(), top: 1 })
+  const near = states.filter(
+    ({ limit: { measure, amount }, used }) => measure !== "concurrency" && Number(used) > NEAR * Number(amount),
+  )
+  if (near.length === 0) return []
+  const names = await readKeyNames(database)
+  return near.map(({ limit, value, used, resetsAt }) => ({
+    name: limit.name,
+    value: limit.per === undefined ? null : (limit.per === "key" && names.get(value)) || value,
+    measure: limit.measure,
+    used,
+    amount: limit.amount,
+    share: Number(limit.amount) === 0 ? 1 : Number(used) / Number(limit.amount),
+    resets_at: resetsAt ?? null,
+  }))
+}
+
+async function readArchive({ database }: Context<"database">): Promise<Facts["archive"]> {
+  const days = await readIfMigrated(async () => [...(await listArchivedDays(database.query))])
+  const newest = days.at(-1)
+  if (newest === undefined) return null
+  const failed = days.filter(({ status }) => status === "failed").length
+  return { days: days.length, newest: newest.day, failed }
+}

@@ -1,0 +1,18 @@
+import { readFileSync } from "node:fs"
+import type { Page } from "playwright-core"
+
+const source = readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8")
+
+/**
+ * Returns what axe finds wrong in a page: the rule, and the first element that breaks it. In the dark theme, it checks colors
+ * only, because the themes differ in nothing else.
+ */
+export async function findBarriers(page: Page, theme: "light" | "dark" = "light"): Promise<readonly string[]> {
+  if (await page.evaluate("typeof axe === 'undefined'")) await page.evaluate(source)
+  // Without the other results, axe does not describe each element that is right.
+  const options = { resultTypes: ["violations"], ...(theme === "dark" && { runOnly: ["color-contrast"] }) }
+  return page.evaluate(
+    `axe.run(${JSON.stringify(options)})
+      .then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes[0].html))`,
+  )
+}
