@@ -4,7 +4,7 @@ import type { AnyCommand } from "./_command.ts"
 export interface CommandEntry {
   /** The line in the list of commands, which is shown without loading any command. */
   readonly summary: string
-  /** What a terminal shows at once, because loading the command takes a moment. */
+  /** A terminal shows this line at once, because loading the command takes a moment. */
   readonly begins?: string
   readonly load?: () => Promise<{ readonly default: AnyCommand }>
   readonly commands?: CommandTable

@@ -2,7 +2,7 @@ import { readRuntimeEnvironment } from "../config/runtime-environment.ts"
 import type { Log } from "./_log.ts"
 
 const REDRAW_MS = 200
-/** Whoever waits less than this needs no explanation. */
+/** A shorter wait needs no explanation. */
 const SHOWN_AFTER_MS = 1000
 
 interface Waiting {

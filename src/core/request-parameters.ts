@@ -1,4 +1,4 @@
-/** What a request asks of a model beside its prompt; undefined: it does not say. No part of it is content. */
+/** The parameters of a request beside its prompt; undefined: the request does not state it. No part of it is content. */
 export interface RequestParameters {
   temperature?: number
   topP?: number

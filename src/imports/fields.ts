@@ -12,7 +12,7 @@ const MAX_COST = 100_000_000
  */
 export class Fields {
   private readonly values: Readonly<Record<string, unknown>>
-  /** What stands before the names of these fields in messages. */
+  /** Messages show it before the names of these fields. */
   private readonly path: string
 
   constructor(values: Readonly<Record<string, unknown>>, path = "") {

@@ -9,7 +9,7 @@ import { countOf, type JsonObject, objectOf, textOf } from "./_values.ts"
 /** A larger index is none of a choice: OpenAI's limit on choices is 128. */
 const MAX_CHOICES = 128
 
-/** What an answer says about itself beside its usage, in the provider's own words. Only telemetry reads it. */
+/** An answer's own words about itself: its id, and why it ended. Only telemetry reads them. */
 export class AnswerDescription {
   /** The provider's id of the answer; undefined: it has not named one. */
   id: string | undefined

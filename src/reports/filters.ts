@@ -12,7 +12,7 @@ export interface Filters {
   readonly status?: string | undefined
   /** Who pays: the provider's bill for tokens, or a subscription. */
   readonly billing?: "api" | "subscription" | undefined
-  /** Who knows of the request: a gateway relayed it, the client reported it by telemetry, or another product recorded it. */
+  /** Where the row comes from: a gateway relayed it, the client reported it by telemetry, or another product recorded it. */
   readonly source?: "gateway" | "telemetry" | "import" | undefined
   /** The id of a run: of a trace, or of a session. Only rows know it, so that a report by rollups must not have it. */
   readonly trace?: string | undefined

@@ -15,7 +15,7 @@ const RATES = createTable({
   output_cost_per_reasoning_token: "reasoning",
 })
 
-/** What there is in place of a section or a setting of LiteLLM. */
+/** The counterparts of sections and settings of LiteLLM, in words. */
 const COUNTERPARTS = createTable({
   "general_settings.master_key": "an admin token: set ADMIN_TOKEN, or run `majordomo-gateway tokens create`",
   "general_settings.database_url": "set DATABASE_URL to a database of the gateway's own: it cannot share LiteLLM's",

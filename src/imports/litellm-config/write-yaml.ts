@@ -3,7 +3,7 @@ export interface YamlMap {
   readonly [name: string]: string | YamlMap
 }
 
-/** What is the same with and without quotes, and is read as a text. */
+/** A text that means the same with and without quotes. */
 const PLAIN = /^(?!(?:true|false|yes|no|on|off|null|y|n)$)[A-Za-z][A-Za-z0-9_./-]*$/i
 const NUMBER = /^\d+(?:\.\d+)?$/
 

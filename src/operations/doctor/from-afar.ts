@@ -1,6 +1,6 @@
 import { fetchOwnPage, readReadiness } from "../gateway-client.ts"
 import type { Attention } from "../status/attention.ts"
-import { type Finding, findingsOf } from "./finding.ts"
+import { type Finding, findingsOf, toRecordFindings } from "./finding.ts"
 
 const TIMEOUT_MS = 5_000
 
@@ -49,15 +49,9 @@ export async function examineFromAfar({ origin, version, readStatus }: Asked): P
             `the gateway has ${found.version}, and this program ${version}`,
             "install the same version",
           ),
-      ...toFindings(found.attention ?? []),
+      ...toRecordFindings(found.attention ?? [], "the gateway says that nothing needs attention"),
     ]
   } catch (thrown) {
     return [...findings, token.problem((thrown as Error).message)]
   }
-}
-
-function toFindings(attention: readonly Attention[]): readonly Finding[] {
-  const { ok, warning, problem } = findingsOf("records")
-  if (attention.length === 0) return [ok("the gateway says that nothing needs attention")]
-  return attention.map(({ level, message, fix }) => (level === "problem" ? problem : warning)(message, fix))
 }

@@ -5,9 +5,9 @@ import { openForOperation } from "../open/database.ts"
 import { openPrices } from "../open/prices.ts"
 import { listRecordedAttention } from "../status/attention.ts"
 import { readFacts } from "../status/facts.ts"
-import { type Finding, findingsOf } from "./finding.ts"
+import { type Finding, toRecordFindings } from "./finding.ts"
 
-const { ok, warning, problem } = findingsOf("records")
+const WELL = "no rows, budgets, notifications, bills, days of the archive or keys need attention"
 
 /** Checks what the database and the journals have: rows, spending, notifications, bills, the archive and keys. */
 export async function checkRecords({ settings, log }: Context<"settings" | "log">): Promise<Finding[]> {
@@ -18,9 +18,7 @@ export async function checkRecords({ settings, log }: Context<"settings" | "log"
       const prices = await openPrices({ settings, database, log })
       const context = { settings, database, prices, now: Date.now }
       const attention = await listRecordedAttention(context, await readFacts(context)).finally(() => prices.close())
-      if (attention.length === 0)
-        return [ok("no rows, budgets, notifications, bills, days of the archive or keys need attention")]
-      return attention.map(({ level, message, fix }) => (level === "problem" ? problem : warning)(message, fix))
+      return toRecordFindings(attention, WELL)
     } finally {
       await database.close()
     }

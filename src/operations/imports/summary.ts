@@ -1,5 +1,5 @@
 import type { LogRecord } from "../../core/log-record.ts"
-import { addCost } from "./to-row.ts"
+import { addAmounts } from "../usage/allocate.ts"
 
 /** The imported requests of one model. Money is USD as a plain decimal. */
 export interface ImportedModel {
@@ -18,7 +18,7 @@ interface BadLine {
   readonly reason: string
 }
 
-/** What an import has found and done. */
+/** The result of an import. */
 export interface ImportResult {
   /** Undefined if no request was added. */
   readonly id: string | null
@@ -81,8 +81,8 @@ export class ImportSummary {
     counts.requests++
     counts.input_tokens += input_tokens
     counts.output_tokens += output_tokens
-    counts.total_cost = addCost(counts.total_cost, cost)
     if (cost === undefined) counts.unpriced++
+    else counts.total_cost = addAmounts([counts.total_cost, cost])
   }
 
   private findModel(provider: string, model: string): Counts {
@@ -108,7 +108,7 @@ export class ImportSummary {
       skipped: [...this.skipped].map(([reason, records]) => ({ reason, records })),
       first_at: this.first ?? null,
       last_at: this.last ?? null,
-      total_cost: models.reduce((sum, { total_cost: cost }) => addCost(sum, cost), "0"),
+      total_cost: addAmounts(models.map(({ total_cost: cost }) => cost)),
       unpriced: models.reduce((sum, { unpriced }) => sum + unpriced, 0),
       models,
       bad: this.bad,

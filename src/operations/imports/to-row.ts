@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto"
 import type { Cost } from "../../core/cost.ts"
-import { formatDecimal, parseDecimal } from "../../core/decimal.ts"
 import type { LogRecord } from "../../core/log-record.ts"
 import { EMPTY_RECORD } from "../../core/row-columns.ts"
 import { redactSecretValues } from "../../core/secrets.ts"
@@ -96,9 +95,4 @@ export function toImportedRow(request: ForeignRequest, cost: Cost, origin: Origi
     raw_metadata: Object.keys(metadata).length === 0 ? undefined : metadata,
     created_at: respondedAt,
   }
-}
-
-/** Adds two amounts of money. A cost that is not known adds nothing. */
-export function addCost(sum: string, cost: string | undefined): string {
-  return cost === undefined ? sum : formatDecimal(parseDecimal(sum) + parseDecimal(cost))
 }

@@ -25,7 +25,7 @@ const MAX_NAMED = 5
 
 /**
  * Returns the API keys that a text means: that with this id or name, or those whose ids begin with it (four characters or
- * more). Of several keys with one name, it is the only one that is active.
+ * more). A key that was revoked counts only if no active key has the name.
  */
 export function matchKeys(text: string, keys: readonly ApiKey[]): readonly ApiKey[] {
   const named = keys.filter(({ name }) => name === text)
@@ -36,7 +36,7 @@ export function matchKeys(text: string, keys: readonly ApiKey[]): readonly ApiKe
 
 /**
  * Returns the id of the API key that a text means: its id, the beginning of its id (four characters or more), or its name.
- * Of several keys with one name, the only one that is active.
+ * A revoked key counts only if no active key has the name.
  *
  * @throws NotFoundError if there is no such key
  * @throws CommandError if there are several; the message never shows a key that was pasted by mistake

@@ -15,6 +15,6 @@ export async function findExhaustedLimits({ database, now }: Context<"database" 
       limit.per === undefined ? "" : ` by ${JSON.stringify((limit.per === "key" && names.get(value)) || value)}`
     const effect = limit.action === "block" ? "requests are rejected" : "requests are only reported"
     const until = resetsAt === undefined ? "" : ` until ${resetsAt}`
-    return `the limit ${JSON.stringify(limit.name)} is used up${whose} (${used} of ${limit.amount}), so ${effect}${until}: see limits list`
+    return `the limit ${JSON.stringify(limit.name)} is used up${whose} (${used} of ${limit.amount}), so ${effect}${until}`
   })
 }

@@ -42,7 +42,7 @@ export async function listAttention(
       ? []
       : [`${pending} rows wait for the database, so the newest requests are missing: see majordomo-gateway doctor.`]),
     ...describeUnpriced(input.unpriced),
-    ...exhausted.map((text) => `${capitalize(text)}.`),
+    ...exhausted.map((text) => `${capitalize(text)}: see limits list.`),
     ...describeErrors(input),
     ...input.reconciliations.filter((each) => !each.is_within_tolerance).map(describeDifference),
     ...(await listNeverCompared(context)),

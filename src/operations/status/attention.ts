@@ -11,7 +11,7 @@ export interface Attention {
   /** A notice is something that will become a problem, or that makes numbers incomplete. */
   readonly level: "problem" | "notice"
   readonly message: string
-  /** What to do next, with the command to type. */
+  /** The next step, with the command to type. */
   readonly fix: string
 }
 
@@ -115,7 +115,7 @@ async function listSpending(
   const more = unpriced.models.length > 3 ? " and others" : ""
   const have = unpriced.requests === 1 ? "1 request has" : `${unpriced.requests} requests have`
   return [
-    ...exhausted.map((sentence) => problem(sentence.replace(/: see limits list$/, ""), `${COMMAND} limits list`)),
+    ...exhausted.map((sentence) => problem(sentence, `${COMMAND} limits list`)),
     ...budgets
       .filter(({ share }) => share < 1)
       .map(({ name, value, share }) => {
@@ -164,7 +164,7 @@ function listBills({ reconciliations }: Facts): readonly Attention[] {
 function listArchiveProblems({ archive }: Facts): readonly Attention[] {
   if (archive === null || archive.failed === 0) return []
   const days = archive.failed === 1 ? "1 day of the archive is" : `${archive.failed} days of the archive are`
-  return [problem(`${days} not verified`, `${COMMAND} archive run`)]
+  return [problem(`${days} not verified`, `${COMMAND} archive`)]
 }
 
 async function listExpiring({ database, now }: Context<"database" | "now">): Promise<readonly Attention[]> {

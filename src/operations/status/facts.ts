@@ -24,7 +24,7 @@ interface Budget {
   readonly resets_at: string | null
 }
 
-/** What `status` reads, from which it follows what needs attention. Times are ISO 8601 in UTC. */
+/** The facts that `status` shows, from which follows what needs attention. Times are ISO 8601 in UTC. */
 export interface Facts {
   readonly gateways: readonly ListedGateway[]
   /**

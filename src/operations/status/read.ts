@@ -26,7 +26,7 @@ interface Status extends Facts {
     /** null: it is not known. */
     readonly lag_ms: number | null
   } | null
-  /** What needs attention, and what to do about it. */
+  /** The things that need attention, each with what to do about it. */
   readonly attention: readonly Attention[]
   /** The problems among them, one sentence each. */
   readonly problems: readonly string[]

@@ -53,8 +53,9 @@ export async function findUnknownValue(
     if (unknown !== undefined && matchKeys(filters.key, keys).length === 0) return unknown
   }
   const recent = { ...always, since: Math.min(period.since, now() - METADATA_MS) }
-  for (const [name, value] of Object.entries(filters.where ?? {})) {
-    const names = (await listMetadata(database, false)).map((known) => known.name)
+  const wanted = Object.entries(filters.where ?? {})
+  const names = wanted.length === 0 ? [] : (await listMetadata(database, false)).map((known) => known.name)
+  for (const [name, value] of wanted) {
     const unknown =
       compare("where", "metadata of the name", name, names) ??
       (value === ""
