@@ -29,7 +29,7 @@ export interface Capture {
   finish(answer: ResponseHead): BodyColumns
 }
 
-/** The head that the client got. `headers` alternates names and values, as undici and node have them. */
+/** The head that the client got. `headers` alternates names and values, as node has them. */
 export interface ResponseHead {
   readonly statusCode: number
   readonly headers: readonly (Buffer | string)[]

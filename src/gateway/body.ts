@@ -1,14 +1,14 @@
-import { Readable } from "node:stream"
 import type { Body, Edit, LargeBody } from "../core/call.ts"
 import type { UnsignedRequest } from "../core/provider-credential.ts"
+import type { SizedBody } from "../kit/http/request-head.ts"
 
 export const NO_BODY = Buffer.alloc(0)
 
-/** Returns the body in a form that undici sends, with the edit applied if there is one. */
-export function toSendable(body: Body, edit: Edit | undefined): Buffer | Readable | null {
-  if (isLarge(body)) return Readable.from(body.pieces(edit), { objectMode: false })
+/** Returns the body in a form that can be sent, with the edit applied if there is one. */
+export function toSendable(body: Body, edit: Edit | undefined): Buffer | SizedBody | undefined {
+  if (isLarge(body)) return { length: lengthOf(body, edit), pieces: body.pieces(edit) }
   if (edit !== undefined) return applyEdit(body, edit)
-  return body.length === 0 ? null : body
+  return body.length === 0 ? undefined : body
 }
 
 /** Returns the same bytes in a form whose hash can be computed before they are sent. */
@@ -23,7 +23,7 @@ export function isLarge(body: Body): body is LargeBody {
 }
 
 /** Returns the number of bytes that are sent. */
-export function lengthOf({ length }: LargeBody, edit: Edit | undefined): number {
+function lengthOf({ length }: LargeBody, edit: Edit | undefined): number {
   return edit === undefined ? length : length - (edit.end - edit.start) + edit.by.length
 }
 

@@ -4,45 +4,72 @@ import { StallWatch } from "../kit/stall-watch.ts"
 /** A short body is written as latin1 text: node then sends it with the head in one write, and bytes in a second one. */
 const MAX_TEXT_BYTES = 16 * 1024
 
-/** Writes one answer to the client, with backpressure, and disconnects a client that stops reading. */
+const LINE_END = "\r\n"
+
+/**
+ * Writes one answer to the client, with backpressure, and disconnects a client that stops reading.
+ *
+ * It frames the chunks of a stream itself: node writes each as four parts, and that costs as much as all the rest of a short piece.
+ */
 export class ClientResponse {
   private readonly response: ServerResponse
   private readonly writeTimeoutMs: number
   private stall: StallWatch | undefined
   private hasWritten = false
+  /** The body is sent in chunks. */
+  private isChunked = false
 
   constructor(response: ServerResponse, writeTimeoutMs: number) {
     this.response = response
     this.writeTimeoutMs = writeTimeoutMs
   }
 
-  /** Returns false if node rejects the status or a header (status 099, control characters). */
-  head(statusCode: number, statusText: string, headers: string[]): boolean {
+  /**
+   * Returns false if node rejects the status or a header (status 099, control characters).
+   * @param hasLength whether the headers state the length of the body, or there is none
+   */
+  head(statusCode: number, statusText: string, headers: string[], hasLength: boolean): boolean {
+    const { response } = this
+    // HTTP/1.0 has no chunks: the end of the connection ends the body.
+    this.isChunked = !hasLength && response.req.httpVersionMinor > 0
+    if (this.isChunked) headers.push("Transfer-Encoding", "chunked")
     try {
-      this.response.writeHead(statusCode, isPhrase(statusText) ? statusText : "", headers)
-      return true
+      response.writeHead(statusCode, isPhrase(statusText) ? statusText : "", headers)
     } catch {
       return false
     }
+    if (this.isChunked) response.chunkedEncoding = false
+    return true
   }
 
   /** Returns false if the client is slow: the provider must pause until `resume` is called. */
   write(bytes: Buffer, resume: () => void): boolean {
-    if (bytes.length === 0 || this.response.destroyed) return true
+    const { response } = this
+    if (bytes.length === 0 || response.destroyed) return true
+    // The head and the first piece leave in one write.
+    const isFirst = !this.hasWritten
     this.hasWritten = true
-    if (this.response.write(bytes)) return true
+    if (isFirst) response.cork()
+    const isTaken = this.isChunked ? this.writeChunk(bytes) : response.write(bytes)
+    if (isFirst) response.uncork()
+    if (isTaken) return true
     this.watchStall()
-    this.response.once("drain", () => {
+    response.once("drain", () => {
       this.stall?.stop()
       resume()
     })
     return false
   }
 
-  end(body: Buffer | undefined): void {
-    if (body !== undefined && body.length <= MAX_TEXT_BYTES) this.response.end(body.toString("latin1"), "latin1")
-    else this.response.end(body)
-    if (this.response.writableLength > 0) this.watchStall()
+  /** @param trailers names and values alternate; only an answer without a length can have them */
+  end(body: Buffer | undefined, trailers: readonly string[] = []): void {
+    const { response } = this
+    if (this.isChunked) {
+      if (body !== undefined && body.length > 0) this.writeChunk(body)
+      response.end(toLastChunk(trailers), "latin1")
+    } else if (body !== undefined && body.length <= MAX_TEXT_BYTES) response.end(body.toString("latin1"), "latin1")
+    else response.end(body)
+    if (response.writableLength > 0) this.watchStall()
   }
 
   /** Sends what has been written, then closes the connection without the regular end of the answer. */
@@ -60,6 +87,18 @@ export class ClientResponse {
     if (!this.hasWritten && !this.response.writableEnded && !this.response.destroyed) this.response.flushHeaders()
   }
 
+  private writeChunk(bytes: Buffer): boolean {
+    const { response } = this
+    const size = bytes.length.toString(16) + LINE_END
+    if (bytes.length <= MAX_TEXT_BYTES) return response.write(`${size}${bytes.toString("latin1")}${LINE_END}`, "latin1")
+    response.cork()
+    response.write(size, "latin1")
+    response.write(bytes)
+    const isTaken = response.write(LINE_END, "latin1")
+    response.uncork()
+    return isTaken
+  }
+
   /** Starts the write timeout. It ends with `drain` or with `closed`, which follows every answer. */
   private watchStall(): void {
     const { response } = this
@@ -70,6 +109,12 @@ export class ClientResponse {
     )
     this.stall.start()
   }
+}
+
+function toLastChunk(trailers: readonly string[]): string {
+  let text = "0\r\n"
+  for (let at = 0; at < trailers.length; at += 2) text += `${trailers[at]}: ${trailers[at + 1]}\r\n`
+  return text + LINE_END
 }
 
 /** Whether node accepts the text as a reason phrase. Clients ignore the phrase, so another text is left out. */

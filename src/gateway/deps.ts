@@ -19,7 +19,7 @@ interface RequestLedger extends Ledger {
    * Notes that a request is about to be forwarded: its row follows by `append`, unless this process is killed first.
    * Never throws.
    */
-  recordIntent?(intent: LogIntent): void
+  recordIntent?(intent: LogIntent, onKept: () => void): void
   /** True when new requests must be rejected because their rows could not be stored (`ledger.when_full: block`). */
   isFull(): boolean
 }

@@ -44,7 +44,7 @@ export class FairQueue {
   private readonly lanes = new Map<string, Lane>()
   private running = 0
   private waiting = 0
-  /** Waiting requests will start in this turn of the event loop. */
+  /** Waiting requests will start when the work at hand is done. */
   private isStarting = false
 
   constructor(options: FairQueueOptions) {
@@ -67,9 +67,8 @@ export class FairQueue {
     this.running--
     if (this.waiting === 0 || this.isStarting) return
     this.isStarting = true
-    // undici reuses a connection in the `setImmediate` that follows the end of its answer. An earlier request would open
-    // a further connection.
-    queueMicrotask(() => setImmediate(() => this.startWaiting()))
+    // The request that leaves does the rest of its work first.
+    queueMicrotask(() => this.startWaiting())
   }
 
   /** Waits for a connection. Later calls either `start`, or `fail` after the timeout. */

@@ -1,18 +1,15 @@
-import type { Dispatcher } from "undici"
 import type { Edit } from "../core/call.ts"
 import type { ProviderCredential } from "../core/provider-credential.ts"
 import { findRaw } from "../core/raw-headers.ts"
+import type { ResponseHandler } from "../kit/http/exchange.ts"
 import { asksForWebSocket } from "../kit/websocket/handshake.ts"
-import { isLarge, lengthOf, toHashable, toSendable } from "./body.ts"
+import { toHashable, toSendable } from "./body.ts"
 import type { Deps } from "./deps.ts"
 import type { Lane } from "./fair-queue.ts"
 import { toUpstreamHeaders, toUpstreamQuery } from "./headers.ts"
 import { recordIntent } from "./intent.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
 import { toCredentialHeader } from "./supply.ts"
-
-/** Receives the answer: undici calls its methods in the order of the events. */
-export type AnswerHandler = Dispatcher.DispatchHandler & { onError(error: Error): void }
 
 type ForwardDeps = Pick<Deps, "ledger" | "onError" | "authorize">
 
@@ -21,7 +18,7 @@ type ForwardDeps = Pick<Deps, "ledger" | "onError" | "authorize">
  * never thrown. When the answer has ended, or nobody waits for it any longer, `release` must be called.
  * @param isEdited whether the body is sent with the edit that the dialect asked for
  */
-export function forward(deps: ForwardDeps, request: ProxiedRequest, handler: AnswerHandler, isEdited: boolean): void {
+export function forward(deps: ForwardDeps, request: ProxiedRequest, handler: ResponseHandler, isEdited: boolean): void {
   const loading = request.dialect.load?.()
   if (loading === undefined) enter(deps, request, handler, isEdited)
   else {
@@ -31,7 +28,7 @@ export function forward(deps: ForwardDeps, request: ProxiedRequest, handler: Ans
   }
 }
 
-function enter(deps: ForwardDeps, request: ProxiedRequest, handler: AnswerHandler, isEdited: boolean): void {
+function enter(deps: ForwardDeps, request: ProxiedRequest, handler: ResponseHandler, isEdited: boolean): void {
   const { queue } = request.upstream
   const { keyId } = request.caller
   request.lane = queue.enter(keyId)
@@ -53,8 +50,12 @@ export function release(request: ProxiedRequest): void {
   if (waiter !== undefined) upstream.queue.cancel(waiter)
 }
 
-function send(deps: ForwardDeps, request: ProxiedRequest, handler: AnswerHandler, isEdited: boolean): void {
-  if (!request.hasIntent) recordIntent(deps, request)
+function send(deps: ForwardDeps, request: ProxiedRequest, handler: ResponseHandler, isEdited: boolean): void {
+  if (request.hasIntent) sendNow(deps, request, handler, isEdited)
+  else recordIntent(deps, request, () => isWanted(request) && sendNow(deps, request, handler, isEdited))
+}
+
+function sendNow(deps: ForwardDeps, request: ProxiedRequest, handler: ResponseHandler, isEdited: boolean): void {
   try {
     const edit = isEdited ? request.prepared.edit : undefined
     const { supplied } = request.credentials
@@ -70,7 +71,7 @@ function send(deps: ForwardDeps, request: ProxiedRequest, handler: AnswerHandler
   }
 }
 
-/** Whether somebody still waits for the answer. The client may have left while its request was signed. */
+/** Whether somebody still waits for the answer. The client may have left while its intent was written, or its request signed. */
 function isWanted({ lane }: ProxiedRequest): boolean {
   return lane !== undefined
 }
@@ -94,18 +95,16 @@ function toPath({ call, credentials, route, upstream }: ProxiedRequest): string 
   return upstream.toPath(route.path) + toUpstreamQuery(call.query, credentials.withheld.parameters)
 }
 
-function dispatch(request: ProxiedRequest, handler: AnswerHandler, headers: string[], edit: Edit | undefined): void {
+function dispatch(request: ProxiedRequest, handler: ResponseHandler, headers: string[], edit: Edit | undefined): void {
   const { call, upstream } = request
-  const { body } = call
   try {
-    if (isLarge(body)) headers.push("content-length", String(lengthOf(body, edit)))
     upstream.pool().dispatch(
       {
         path: toPath(request),
-        method: call.method as "POST",
+        method: call.method,
         headers,
-        body: toSendable(body, edit),
-        upgrade: asksForWebSocket(call.headers) ? "websocket" : null,
+        body: toSendable(call.body, edit),
+        upgrade: asksForWebSocket(call.headers) ? "websocket" : undefined,
       },
       handler,
     )

@@ -25,7 +25,7 @@ const HOP_BY_HOP = new Set([
 ])
 const OWN_PREFIX = "x-majordomo-"
 
-/** Headers of a request that are not forwarded: undici sets the length, and the others are not the provider's business. */
+/** Headers of a request that are not forwarded: the length is set anew, and the others are not the provider's business. */
 const NEVER_FORWARDED = new Set([
   ...HOP_BY_HOP,
   "host",
@@ -105,13 +105,6 @@ export function toUpstreamQuery(query: string, withheld: readonly string[]): str
       return !parameter.includes(GATEWAY_KEY_PREFIX) && !withheld.some((name) => parameter.startsWith(`${name}=`))
     })
   return kept.length === 0 ? "" : `?${kept.join("&")}`
-}
-
-/** Decodes the provider's header bytes as latin1, so that they are sent to the client byte for byte. */
-export function decodeHeaders(raw: readonly Buffer[]): RawHeaders {
-  const headers: string[] = []
-  for (const bytes of raw) headers.push(bytes.toString("latin1"))
-  return headers
 }
 
 /** Returns the headers for the client: all but hop-by-hop headers and those whose names are the gateway's. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Ending, RawHeaders } from "../core/call.ts"
 import type { GatewayError } from "../core/errors.ts"
+import type { ResponseHandler } from "../kit/http/exchange.ts"
 import { uuidV7 } from "../kit/uuid.ts"
 import { isHandshake } from "../kit/websocket/handshake.ts"
 import type { JobItem } from "../providers/_jobs.ts"
@@ -15,7 +16,7 @@ import { listCredentialPlaces, NOTHING } from "./credentials.ts"
 import type { Deps } from "./deps.ts"
 import { isRejection, toUnforwardedEnding } from "./endings.ts"
 import { isolateFaults } from "./fault-isolation.ts"
-import { type AnswerHandler, forward } from "./forward.ts"
+import { forward } from "./forward.ts"
 import type { Gateway } from "./gateway.ts"
 import { HeldAnswers } from "./held-answers.ts"
 import { createIdentify } from "./identify.ts"
@@ -176,7 +177,7 @@ class Pipeline implements Gateway, RelaySteps, SessionSteps {
   }
 
   /** Step 6. */
-  forward(request: ProxiedRequest, handler: AnswerHandler, isEdited: boolean): void {
+  forward(request: ProxiedRequest, handler: ResponseHandler, isEdited: boolean): void {
     forward(this.deps, request, handler, isEdited)
   }
 

@@ -1,7 +1,7 @@
 import type { Ending, RawHeaders } from "../core/call.ts"
+import type { ResponseHandler } from "../kit/http/exchange.ts"
 import type { JobItem } from "../providers/_jobs.ts"
 import type { Counters } from "./counters.ts"
-import type { AnswerHandler } from "./forward.ts"
 import type { HeldAnswers } from "./held-answers.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
 import type { SessionOpening } from "./sockets/opening.ts"
@@ -14,7 +14,7 @@ export interface RelaySteps {
   /** Somebody asks how answers describe themselves. */
   readonly describesRequests: boolean
   /** Sends the request to its provider, whose answer comes to `handler`. */
-  forward(request: ProxiedRequest, handler: AnswerHandler, isEdited: boolean): void
+  forward(request: ProxiedRequest, handler: ResponseHandler, isEdited: boolean): void
   /** Stores one billed piece of a job, which the answer to a request shows. Never throws. */
   recordItem(request: ProxiedRequest, item: JobItem): void
   /** Relays a WebSocket until it ends. Its rows are the session's to settle. */

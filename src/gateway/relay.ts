@@ -1,15 +1,17 @@
 import type { ServerResponse } from "node:http"
 import type { Outcome } from "../core/call.ts"
 import type { GatewayError } from "../core/errors.ts"
+import { findRaw } from "../core/raw-headers.ts"
 import { NO_READING, type Reading } from "../core/usage.ts"
+import type { ResponseHandler } from "../kit/http/exchange.ts"
 import { createFilter } from "./answer-filter.ts"
 import { AnswerMeter, emptyReading } from "./answer-meter.ts"
 import { ClientResponse } from "./client-response.ts"
 import { CollectedAnswer } from "./collected-answer.ts"
 import { INTERRUPTIONS, STATUS_CLIENT_CLOSED_REQUEST, toInterruption } from "./endings.ts"
 import { guardHead } from "./error-guard.ts"
-import { type AnswerHandler, release } from "./forward.ts"
-import { decodeHeaders, mayHaveBody, toClientHeaders } from "./headers.ts"
+import { release } from "./forward.ts"
+import { mayHaveBody, toClientHeaders } from "./headers.ts"
 import type { HeldAnswer } from "./held-answers.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
 import type { Phase, RelaySteps } from "./relay-steps.ts"
@@ -20,10 +22,10 @@ import { StreamedAnswer } from "./streamed-answer.ts"
 import { toHeadError, toUpstreamError } from "./upstream-error.ts"
 
 /**
- * Relays one answer from the provider to the client; undici calls its `on…` methods. The first of end, error and
+ * Relays one answer from the provider to the client; the connection calls its `on…` methods. The first of end, error and
  * disconnection decides the Ending. This is the hot path: a class with fields, and no closure per piece.
  */
-export class Relay implements AnswerHandler, HeldAnswer {
+export class Relay implements ResponseHandler, HeldAnswer {
   private readonly steps: RelaySteps
   private readonly request: ProxiedRequest
   private readonly response: ServerResponse
@@ -59,16 +61,16 @@ export class Relay implements AnswerHandler, HeldAnswer {
     else this.steps.forward(this.request, this, this.isEdited)
   }
 
-  onConnect(abort: (reason?: Error) => void): void {
+  onConnect(abort: (reason: Error) => void): void {
     this.abort = abort
-    if (this.phase === "ended") abort()
+    if (this.phase === "ended") abort(new Error(INTERRUPTIONS.clientLeft))
   }
 
-  onHeaders(statusCode: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
-    if (statusCode < 200 || this.phase === "ended") return true
+  onHeaders(statusCode: number, headers: string[], resume: () => void, statusText: string): void {
+    if (this.phase === "ended") return
     this.firstByteMs = this.request.elapsedMs()
     this.statusCode = statusCode
-    this.head = guardHead({ statusCode, statusText, headers: decodeHeaders(rawHeaders) }, this.request)
+    this.head = guardHead({ statusCode, statusText, headers }, this.request)
     this.resume = resume
     const plan = planResponse(this.head.headers, { statusCode, request: this.request })
     if (plan.streamed && !this.plan?.streamed) this.steps.counters.streams++
@@ -77,7 +79,6 @@ export class Relay implements AnswerHandler, HeldAnswer {
     this.filter = createFilter(plan, this.request, { statusCode, isEdited: this.isEdited })
     if (plan.collect) this.hold(plan)
     else this.startStreaming()
-    return true
   }
 
   onData(chunk: Buffer): boolean {
@@ -91,7 +92,6 @@ export class Relay implements AnswerHandler, HeldAnswer {
 
   onComplete(): void {
     release(this.request)
-    this.stream?.flush()
     if (this.phase === "ended") return
     if (this.meter) this.meter.flush(() => this.onMetered())
     else this.onMetered()
@@ -99,14 +99,12 @@ export class Relay implements AnswerHandler, HeldAnswer {
 
   onError(error: Error): void {
     release(this.request)
-    this.stream?.flush()
     if (this.phase === "ended") return
     const failure = toUpstreamError(error, this.request.route.provider.name)
     if (this.phase === "waiting") {
       this.statusCode = failure.status
       this.settle("complete", this.read(false), failure.message, () => this.sendError(failure))
-    } else if (mayHaveBody(this.request.call.method, this.statusCode)) this.onBroken(failure)
-    else this.onComplete() // undici rejects a length without a body, but this answer is whole with its head
+    } else this.onBroken(failure)
   }
 
   /** The provider's whole answer has arrived and is metered. */
@@ -140,7 +138,6 @@ export class Relay implements AnswerHandler, HeldAnswer {
   /** The connection to the client has closed: after its answer, or because the client disconnected. */
   readonly onClosed = (): void => {
     this.client.closed()
-    this.stream?.flush()
     if (this.plan?.streamed) this.steps.counters.streams--
     if (this.phase === "ended") return
     if (this.phase === "waiting") this.statusCode = STATUS_CLIENT_CLOSED_REQUEST
@@ -209,7 +206,9 @@ export class Relay implements AnswerHandler, HeldAnswer {
     const headers = toClientHeaders(this.head.headers, { dropLength: dropLength || this.statusCode === 204 })
     headers.push("X-Majordomo-Request-Id", this.request.call.id, ...extra)
     this.request.reservation?.addRemaining(headers)
-    if (this.client.head(this.statusCode, this.head.statusText, headers)) return true
+    const hasLength =
+      !mayHaveBody(this.request.call.method, this.statusCode) || findRaw(headers, "content-length") !== undefined
+    if (this.client.head(this.statusCode, this.head.statusText, headers, hasLength)) return true
     this.onUnsendableHead()
     return false
   }

@@ -54,14 +54,16 @@ export class StreamCost {
     if (bytes.length > 0) this.endsLine = bytes[bytes.length - 1] === LF
   }
 
-  /** Adds the trailers, or returns the last bytes of the answer with the comment after them. */
+  /** Returns the trailers of the answer: alternating names and values. Its cost must be known. */
+  trailers(): readonly string[] {
+    return this.delivery === "trailer" ? toCostHeaders(this.request.cost, this.request.billing) : NOTHING
+  }
+
+  /** Returns the last bytes of the answer, with the comment after them. */
   finish(lastBytes: Buffer = NO_BYTES): Buffer {
-    const { cost, billing, response } = this.request
-    if (this.delivery === "trailer") {
-      response.addTrailers(toPairs(toCostHeaders(cost, billing)))
-      return lastBytes
-    }
+    if (this.delivery === "trailer") return lastBytes
     this.onPiece(lastBytes)
+    const { cost, billing } = this.request
     const status = cost?.status ?? "unpriced"
     const amount = cost?.totalCost ?? null
     const said = billing === undefined ? { cost: amount, status } : { cost: "0", status, subscription_value: amount }
@@ -79,10 +81,4 @@ function canHaveTrailers({ req }: ServerResponse, statusCode: number): boolean {
 /** A comment is possible only among server-sent events that are not compressed. */
 function canHaveComment({ framing, contentEncoding }: ResponsePlan): boolean {
   return framing === "events" && !isCompressed(contentEncoding)
-}
-
-function toPairs(headers: readonly string[]): [string, string][] {
-  const pairs: [string, string][] = []
-  for (let i = 0; i < headers.length; i += 2) pairs.push([headers[i]!, headers[i + 1]!])
-  return pairs
 }

@@ -1,22 +1,14 @@
-import { errors } from "undici"
 import { GatewayError } from "../core/errors.ts"
+import { HttpError } from "../kit/http/errors.ts"
 import { ProxyError } from "../kit/proxy/tunnel.ts"
 
 /** Explains why a provider gave no answer. The message contains neither an address nor a key. */
 export function toUpstreamError(error: unknown, provider: string): GatewayError {
   if (error instanceof GatewayError) return error
-  if (error instanceof errors.ConnectTimeoutError) {
-    return new GatewayError("provider_timeout", `The provider ${provider} did not accept a connection in time.`)
-  }
-  if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError) {
-    return new GatewayError("provider_timeout", `The provider ${provider} did not answer in time.`)
-  }
+  if (error instanceof HttpError) return toHttpError(error, provider)
   if (error instanceof ProxyError) {
     const code = error.isTimeout ? "provider_timeout" : "provider_unreachable"
     return new GatewayError(code, `The provider ${provider} could not be reached (${error.message}).`)
-  }
-  if (error instanceof errors.InvalidArgumentError) {
-    return new GatewayError("bad_request", "The request has a header or a target that cannot be forwarded.")
   }
   if (isOutOfDescriptors(error)) {
     return new GatewayError(
@@ -24,7 +16,29 @@ export function toUpstreamError(error: unknown, provider: string): GatewayError 
       "The gateway has reached its limit of open files and connections (ulimit -n), so that it cannot connect to the provider. Try again later, or raise the limit.",
     )
   }
-  return new GatewayError("provider_unreachable", `The provider ${provider} could not be reached (${reason(error)}).`)
+  return unreachable(provider, reason(error))
+}
+
+function toHttpError({ failure }: HttpError, provider: string): GatewayError {
+  switch (failure) {
+    case "invalid_request":
+      return new GatewayError("bad_request", "The request has a header or a target that cannot be forwarded.")
+    case "connect_timeout":
+      return new GatewayError("provider_timeout", `The provider ${provider} did not accept a connection in time.`)
+    case "head_timeout":
+    case "body_timeout":
+      return new GatewayError("provider_timeout", `The provider ${provider} did not answer in time.`)
+    case "invalid_response":
+      return unreachable(provider, "it did not answer in valid HTTP")
+    case "closed":
+      return unreachable(provider, "the connection closed before the answer")
+    case "pool_closed":
+      return unreachable(provider, "the gateway stopped")
+  }
+}
+
+function unreachable(provider: string, why: string): GatewayError {
+  return new GatewayError("provider_unreachable", `The provider ${provider} could not be reached (${why}).`)
 }
 
 /** Returns the error of an answer whose head cannot be sent to a client. */
@@ -49,14 +63,12 @@ function reason(error: unknown): string {
       return "its name could not be resolved"
     case "ECONNRESET":
     case "EPIPE":
-    case "UND_ERR_SOCKET":
       return "the connection closed before the answer"
     case "ETIMEDOUT":
       return "connection timed out"
     default:
       if (typeof code === "string" && /CERT|TLS|SSL|SIGNATURE|ALTNAME/.test(code))
         return "its TLS certificate was not accepted"
-      if (typeof code === "string" && code.startsWith("HPE_")) return "it did not answer in valid HTTP"
       return "no valid answer"
   }
 }

@@ -1,10 +1,9 @@
-import { type Dispatcher, Pool } from "undici"
+import { HttpPool } from "../kit/http/pool.ts"
 import { createProxyConnector } from "../kit/proxy/connector.ts"
 import type { Provider } from "../providers/catalog.ts"
 import type { Counters } from "./counters.ts"
 import { FairQueue } from "./fair-queue.ts"
 import type { GatewaySettings } from "./settings.ts"
-import { leaveOutUnaskedContinue } from "./unasked-continue.ts"
 
 /** The parsed address of a provider, and the connections to it. */
 export interface Upstream {
@@ -13,8 +12,8 @@ export interface Upstream {
   toPath(path: string): string
   /** Decides when a request may have a connection. */
   readonly queue: FairQueue
-  /** Returns the connection pool for a request that is sent now. */
-  pool(): Dispatcher
+  /** Returns the connections for a request that is sent now. */
+  pool(): HttpPool
 }
 
 interface Upstreams {
@@ -22,7 +21,6 @@ interface Upstreams {
   close(): Promise<void>
 }
 
-const MAX_HEADER_BYTES = 64 * 1024
 /**
  * Shorter than the time after which the large providers close an idle connection (60 s and more). A request on a
  * connection that the provider is just closing would fail, because the gateway never sends a request twice.
@@ -33,36 +31,34 @@ const KEEP_ALIVE_MS = 30_000
 export function createUpstreams(settings: GatewaySettings, counters: Counters): Upstreams {
   // A provider has an entry for each of its regions.
   const upstreams = new Map<Provider, Upstream>()
-  const pools = new Set<Pool>()
+  const pools = new Set<HttpPool>()
 
-  function open(origin: string, connections: number): Pool {
-    const pool = openPool(origin, connections, settings)
+  function open(origin: string): HttpPool {
+    const pool = openPool(origin, settings)
     pools.add(pool)
     return pool
   }
 
   /** Closes a pool when its running requests have finished, however long they take. */
-  function retire(pool: Pool): void {
-    const forget = () => void pools.delete(pool)
-    pool.close().then(forget, forget)
+  function retire(pool: HttpPool): void {
+    void pool.close().then(() => pools.delete(pool))
   }
 
   function create({ name, baseUrl }: Provider): Upstream {
     const url = new URL(baseUrl)
     const { maxConnections: maxPerKey, queueTimeoutMs: timeoutMs } = settings
     const queue = new FairQueue({ provider: name, maxPerKey, timeoutMs, counters })
-    let current = open(url.origin, queue.maxInAll)
+    let current = open(url.origin)
     let openedAt = performance.now()
     return {
       host: url.hostname,
       toPath: createPathJoiner(url.pathname.replace(/\/$/, "")),
       queue,
       pool() {
-        // A connection in constant use would keep an address that the provider's name no longer resolves to. undici's
-        // own clientTtl does the same, but keeps one callback per request while a stream is older than that age.
+        // A connection in constant use would keep an address that the provider's name no longer resolves to.
         if (performance.now() - openedAt > settings.maxConnectionAgeMs) {
           retire(current)
-          current = open(url.origin, queue.maxInAll)
+          current = open(url.origin)
           openedAt = performance.now()
         }
         return current
@@ -98,18 +94,12 @@ function createPathJoiner(prefix: string): (path: string) => string {
   return (path) => (path.startsWith(start) ? shortened : prefix) + path
 }
 
-function openPool(origin: string, connections: number, settings: GatewaySettings): Pool {
+function openPool(origin: string, settings: GatewaySettings): HttpPool {
   // `rejectUnauthorized` is explicit so that NODE_TLS_REJECT_UNAUTHORIZED=0, set for another program, does not make
   // the gateway send credentials to a server that it cannot verify.
   const connect = { timeout: settings.connectTimeoutMs, noDelay: true, rejectUnauthorized: true }
-  return new Pool(origin, {
-    connections,
-    pipelining: 1,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    keepAliveMaxTimeout: KEEP_ALIVE_MS,
-    connect: leaveOutUnaskedContinue(createProxyConnector(settings.proxies, connect)),
-    headersTimeout: settings.firstByteTimeoutMs,
-    bodyTimeout: settings.idleTimeoutMs,
-    maxHeaderSize: MAX_HEADER_BYTES,
+  return new HttpPool(origin, {
+    connect: createProxyConnector(settings.proxies, connect),
+    waits: { headMs: settings.firstByteTimeoutMs, bodyMs: settings.idleTimeoutMs, idleMs: KEEP_ALIVE_MS },
   })
 }

@@ -10,7 +10,7 @@ const READ_MS = 6000
 const server = createServer((_, response) => {
   const client = new ClientResponse(response, WRITE_TIMEOUT_MS)
   response.once("close", () => client.closed())
-  client.head(200, "", ["Content-Length", String(BODY.length)])
+  client.head(200, "", ["Content-Length", String(BODY.length)], true)
   client.end(BODY)
 })
 afterEach(() => new Promise<void>((resolve) => void server.close(() => resolve())))

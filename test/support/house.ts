@@ -75,7 +75,7 @@ export const DOORS: Readonly<Record<string, readonly Room[]>> = {
   c12: ["config"],
   h3: ["server"],
   listhen: ["server"],
-  undici: ["gateway", "kit"],
+  undici: ["kit"],
   ws: ["kit"],
   ofetch: ["pricing"],
   "@pydantic/genai-prices": ["pricing"],

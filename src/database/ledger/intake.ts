@@ -11,7 +11,7 @@ import { createTickBatch } from "./tick-batch.ts"
 
 /** The way of a row into the store. */
 export interface Intake extends Ledger {
-  recordIntent(intent: LogIntent): void
+  recordIntent(intent: LogIntent, onKept?: () => void): void
   /** Appends a row of the ledger itself, beyond the limit of the store. */
   appendOwn(record: LogRecord): StoreResult
   /** Hands over what the current tick has collected. */
@@ -57,11 +57,12 @@ export function createIntake(options: IntakeOptions): Intake {
     if (when === "now") batch.flush()
   }
 
-  function recordIntent(intent: LogIntent): void {
+  function recordIntent(intent: LogIntent, onKept?: () => void): void {
     const line = isClosed
       ? undefined
       : trySerializing(() => toIntentLine(intent), "an intent cannot be serialized", log)
-    if (line !== undefined) batch.add({ line, id: intent.id, isIntent: true })
+    if (line === undefined) onKept?.()
+    else batch.add({ line, id: intent.id, isIntent: true }, onKept)
   }
 
   function appendBatch(entries: readonly Entry[]): void {

@@ -36,8 +36,9 @@ export interface LedgerHandle extends Ledger {
   /**
    * Records that a request is about to be forwarded. If this process dies before `append` of the same id, the next
    * process writes a row that says so.
+   * @param onKept is called when a kill of this process can no longer lose the intent, or when it cannot be kept
    */
-  recordIntent(intent: LogIntent): void
+  recordIntent(intent: LogIntent, onKept?: () => void): void
   /** Returns whether the row of a new request could not be kept, with `whenFull: "block"`. */
   isFull(): boolean
   stats(): LedgerStats

@@ -38,8 +38,7 @@ export function createTickBatch(append: (entries: readonly Entry[]) => void): Ti
 
   return {
     add(entry, onKept) {
-      // An intent waits too. Its request may be sent in the same tick, so a kill within that tick, which is less than a
-      // millisecond, leaves no trace of a request that the provider cannot have answered yet.
+      // An intent waits too, and its request with it: a provider gets no request that a kill would leave without a trace.
       if (!isScheduled) {
         isScheduled = true
         setImmediate(endTick)

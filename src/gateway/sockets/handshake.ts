@@ -5,7 +5,7 @@ import { GatewayError } from "../../core/errors.ts"
 import { isHandshake, takeSocket } from "../../kit/websocket/handshake.ts"
 import type { Deps } from "../deps.ts"
 import { release } from "../forward.ts"
-import { decodeHeaders, toClientHeaders } from "../headers.ts"
+import { toClientHeaders } from "../headers.ts"
 import type { ProxiedRequest } from "../proxied-request.ts"
 import { Relay } from "../relay.ts"
 import type { RelaySteps } from "../relay-steps.ts"
@@ -38,11 +38,10 @@ export function checkHandshake(
  */
 export function startHandshake(steps: RelaySteps, request: ProxiedRequest): void {
   const relay = new Relay(steps, request)
-  const onUpgrade = (_statusCode: number, rawHeaders: unknown, socket: Duplex) => {
+  const onUpgrade = (_statusCode: number, headers: string[], socket: Duplex) => {
     release(request)
     // The session settles the request itself, and thousands of them should not keep what relayed their handshakes.
     request.response.off("close", relay.onClosed)
-    const headers = decodeHeaders(rawHeaders as Buffer[])
     const client = takeSocket(request.response.req)
     client.write(toHead(request, headers), "latin1")
     steps.openSession({ request, headers, client, provider: socket as Socket, firstByteMs: request.elapsedMs() })

@@ -7,7 +7,7 @@ type ConnectorOptions = buildConnector.BuildOptions & {
   readonly timeout: number
 }
 
-/** Creates the function by which undici connects: directly, or through the proxy of an address. TLS is the same for both. */
+/** Creates the function that opens connections: directly, or through the proxy of an address. TLS is the same for both. */
 export function createProxyConnector(
   proxies: Proxies | undefined,
   options: ConnectorOptions,

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from "vitest"
+import type { LogIntent } from "../../../src/core/log-record.ts"
 import { DIALECTS } from "../../../src/providers/catalog.ts"
 import { type Pipeline, startPipeline } from "../../support/pipeline.ts"
 import { untilFound } from "../../support/until.ts"
@@ -213,7 +214,11 @@ test.each(["createReader", "onClient", "onProvider"] as const)(
 
 test("each response that is forwarded has an intent before the provider gets its message", async () => {
   const intents: string[] = []
-  await start({ ledger: { recordIntent: ({ id, requested_model }) => void intents.push(`${id} ${requested_model}`) } })
+  const recordIntent = ({ id, requested_model }: LogIntent, onKept: () => void) => {
+    intents.push(`${id} ${requested_model}`)
+    onKept()
+  }
+  await start({ ledger: { recordIntent } })
   const pair = await open()
   const [handshake] = intents
   await respond(pair)
