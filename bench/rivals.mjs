@@ -4,6 +4,7 @@
 // what the scripts get and do. DATABASE_URL names a PostgreSQL in which each gateway gets a database, which is dropped
 // afterwards; without it, one is started.
 import "./_typescript.mjs"
+import { rmSync } from "node:fs"
 import { cpus } from "node:os"
 import { setTimeout as sleep } from "node:timers/promises"
 import { parseArgs } from "node:util"
@@ -53,7 +54,8 @@ const OUR_ROWS =
 
 const scope = createScope("rivals")
 const { directory, own } = scope
-// The gateways are killed when this process exits.
+// Gateways are killed, and their directories deleted, when this process is interrupted.
+process.once("exit", () => rmSync(directory, { recursive: true, force: true }))
 for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM"])) process.once(signal, () => process.exit(1))
 
 try {
