@@ -198,7 +198,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
     notifications: () => notifications?.stats(),
     usage: createUsageSource(worker, database),
     openTelemetry: () => [...toOtlpMetrics(otlp?.stats()), ...toReceiverMetrics(receiver?.stats())],
-    pricesCheckedAt: prices.checkedAt,
+    pricesCheckedAt: prices.staleSince,
     replica: () => replica?.state(),
   }
   const metrics = own(createMetrics(sources, settings))
@@ -208,7 +208,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const receiver = openReceiver(options, { ...opened, isStopping })
   if (!worker) startOwnWork(options, database, scope)
   notifications?.watch(worker ? { prices } : { prices, stats })
-  const probed = { database, stats, pricesCheckedAt: prices.checkedAt, replica: sources.replica, isStopping }
+  const probed = { database, stats, pricesCheckedAt: prices.staleSince, replica: sources.replica, isStopping }
   const api = settings.admin.enabled ? own(openLazyApi({ settings, log, prices, replica })) : undefined
   const web = { api: api?.handle, isAdmitted: api?.isAdmitted, receiver, connections, collect: metrics.collect }
   const front = await openFront(options, { gateway, ...web, ...probed })
