@@ -26,6 +26,16 @@ export function toDollars(decimal: string): string {
   return `$${withThousands(shownWhole)}.${shownFraction.padEnd(2, "0")}`
 }
 
+/**
+ * Returns an amount of USD with all its digits, where amounts must add up or are compared with those of others: `$1,234.5678912`.
+ * It has two decimals or more.
+ */
+export function toExactDollars(decimal: string): string {
+  if (decimal.startsWith("-")) return `-${toExactDollars(decimal.slice(1))}`
+  const [whole = "0", fraction = ""] = decimal.split(".")
+  return `$${withThousands(whole)}.${fraction.replace(/0+$/, "").padEnd(2, "0")}`
+}
+
 function digitsFor(whole: string, fraction: string): number {
   const leadingZeros = /^0*/.exec(fraction)![0].length
   return /^0*$/.test(whole) && leadingZeros >= 2 ? leadingZeros + 2 : 2
