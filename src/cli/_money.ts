@@ -7,9 +7,9 @@ export const EXACT_OPTION = {
 
 let isExact = false
 
-/** From now on, amounts are shown with all their digits. */
-export function showExactMoney(): void {
-  isExact = true
+/** Decides whether amounts are shown with all their digits from now on. */
+export function showExactMoney(exact: boolean): void {
+  isExact = exact
 }
 
 /**

@@ -137,6 +137,22 @@ test("[U9] money is shown to cents, and with all its digits by --exact, --json a
   expect(await cost("--csv")).toContain(",1.750123456,")
 })
 
+test("[U9] --exact shows all digits of every command that rounds, and the next command rounds again", async () => {
+  await json("limits", "create", "all", "--measure", "cost", "--amount", "5", "--window", "total")
+  for (const [command, rounded, exact] of [
+    [["usage", "requests", ...PERIOD], /\$0\.00012 /, /\$0\.000123456 /],
+    [["limits", "list"], /\$1\.75 /, /\$1\.750123456 /],
+    [["limits", "get", "all"], /\$1\.75\b/, /\$1\.750123456\b/],
+  ] as const) {
+    const [first, all, last] = [await run(...command), await run(...command, "--exact"), await run(...command)]
+    expect(all.stdout, command.join(" ")).toMatch(exact)
+    for (const { stdout } of [first, last]) {
+      expect(stdout, command.join(" ")).toMatch(rounded)
+      expect(stdout, command.join(" ")).not.toMatch(exact)
+    }
+  }
+})
+
 test("[U11] the overview shows the features of requests", async () => {
   const { stdout } = await run("usage", ...PERIOD)
   expect(stdout).toMatch(/^Feature {3,}Requests .*\n-+\nchat-bot {2,}1 /m)
