@@ -3,7 +3,7 @@ import { CommandError, NotFoundError } from "../core/errors.ts"
 import { isSecretValue } from "../core/secrets.ts"
 
 /** A thing that a command or a request names, such as an API key. */
-export interface Named {
+interface Named {
   readonly id: string
   readonly name: string
   /** False: it was revoked, removed or has expired. It counts only if no active one has the name. */

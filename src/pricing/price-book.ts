@@ -41,11 +41,6 @@ export interface PriceBook {
   modelCount(): number
   /** When each list that is fetched was last fetched. */
   checks(): readonly NamedCheck[]
-  /**
-   * Returns when the list that was fetched the longest ago was fetched, but not before this process began to try: since then
-   * it could not be fetched. In ms since the epoch; undefined if none is fetched.
-   */
-  staleSince(): number | undefined
   /** Returns all models that have a price now, of one provider or of all. */
   models(provider?: string): readonly PricedModel[]
   /** Explains the price of a model, at one provider or at each that has it. The result is empty if no source has it. */
@@ -131,7 +126,6 @@ export async function createPriceBook(options: PriceBookOptions): Promise<PriceB
     explain: (provider, model, at = options.now()) => priceList.explain(provider, model, at),
     changes: (provider, model) => listChanges(lookup, sources, { provider, model }),
     checks: opened.checks,
-    staleSince: () => findOldestCheck(opened.checks()),
     refresh: opened.refresh,
     reloadOverrides: stored.reload,
     farPrices: findFarPrices,
@@ -211,7 +205,11 @@ function toDiscount(name: string, value: string, except: readonly RateName[]): C
   return { name, value, except, fees: true }
 }
 
-function findOldestCheck(checks: readonly NamedCheck[]): number | undefined {
+/**
+ * Returns since when a list could not be fetched: when the list that was fetched the longest ago was fetched, but not before
+ * this process began to try. In ms since the epoch; undefined if none is fetched.
+ */
+export function findStaleSince(checks: readonly NamedCheck[]): number | undefined {
   const times = checks.map(({ checkedAt = 0, openedAt }) => Math.max(checkedAt, openedAt))
   return times.length === 0 ? undefined : Math.min(...times)
 }

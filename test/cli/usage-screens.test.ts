@@ -1,4 +1,5 @@
-import { describe, expect, test } from "vitest"
+import { describe, expect, onTestFinished, test } from "vitest"
+import { commandHelp, groupHelp } from "../../src/cli/_help.ts"
 import type { Screen } from "../../src/cli/_print.ts"
 import { toProgressLine } from "../../src/cli/_progress.ts"
 import { displayWidth } from "../../src/cli/_width.ts"
@@ -432,6 +433,21 @@ test("progress shows a bar, a share and the numbers", () => {
     "██████▌                   27%  1,350,000 of 5,000,000 requests",
   )
   expect(toProgressLine(0, 0, "requests")).toContain("100%")
+})
+
+test.each([60, 40])("on a terminal of %i columns, no word of a help is broken", async (width) => {
+  const { isTTY, columns } = process.stdout
+  Object.assign(process.stdout, { isTTY: true, columns: width })
+  onTestFinished(() => void Object.assign(process.stdout, { isTTY, columns }))
+  const { default: command } = await import("../../src/cli/limits/create.ts")
+  const entry = { summary: "budgets and rate limits, for all requests or for some of them, of every gateway" }
+  const program = { name: "majordomo-gateway", version: "1.0.0", commands: {} }
+  const title = "majordomo-gateway limits create"
+  const texts = [
+    commandHelp(title, command, entry as never).split("\nExamples:")[0]!,
+    groupHelp(title, program as never, { ...entry, commands: { one: entry } } as never),
+  ]
+  for (const text of texts) expect(text.split("\n").filter((line) => line.length > width)).toEqual([])
 })
 
 describe("large amounts and long names on narrow screens", () => {

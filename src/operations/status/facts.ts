@@ -3,6 +3,7 @@ import { listArchivedDays } from "../../database/archive/days.ts"
 import { readIfMigrated } from "../../database/failures.ts"
 import { readStoredTotals } from "../../database/ledger/life.ts"
 import { readLimitStates } from "../../database/limits.ts"
+import { findStaleSince } from "../../pricing/price-book.ts"
 import type { Context } from "../context.ts"
 import { readKeyNames } from "../limits/limit.ts"
 import { summarizeReconciliations } from "../notifications/reconciliations.ts"
@@ -95,7 +96,7 @@ function readPriceFacts(prices: Context<"prices">["prices"]): Facts["prices"] {
     lists: checks.map(([source]) => source),
     fetched: Object.fromEntries(checks),
     checked_at: times.length < checks.length ? null : (times.toSorted()[0] ?? null),
-    stale_since: toIso(prices.staleSince()),
+    stale_since: toIso(findStaleSince(prices.checks())),
   }
 }
 
