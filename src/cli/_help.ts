@@ -71,7 +71,7 @@ export function commandHelp(title: string, command: AnyCommand, entry: CommandEn
       }),
       ["--help", "print this help"],
     ]),
-    ...(command.examples ? ["", "Examples:", ...command.examples.map((example) => `  ${example}`)] : []),
+    ...(command.examples ? ["", "Examples:", ...command.examples.flatMap(toExample)] : []),
   ])
 }
 
@@ -85,6 +85,19 @@ function findWidth(): number {
 function toUsage(shape: string): string[] {
   const [first = "", ...more] = wrap(`Usage: ${shape}`, findWidth() - 2)
   return [first, ...more.map((line) => `  ${line}`)]
+}
+
+/** Continues a long command on the next lines, so that it can be copied. A quoted word stays whole. */
+function toExample(command: string): string[] {
+  const words = command.match(/(?:[^\s'"]|'[^']*'|"[^"]*")+/g) ?? []
+  const lines: string[] = []
+  for (const word of words) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + word.length + " ".length <= findWidth() - " \\".length)
+      lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(last === undefined ? `  ${word}` : `      ${word}`)
+  }
+  return lines.map((line, i) => (i < lines.length - 1 ? `${line} \\` : line))
 }
 
 function listCommands(commands: CommandTable): Pair[] {
