@@ -87,9 +87,9 @@ function toUsage(shape: string): string[] {
   return [first, ...more.map((line) => `  ${line}`)]
 }
 
-/** Continues a long command on the next lines, so that it can be copied. A quoted word stays whole. */
+/** Continues a long command on the next lines, so that it can be copied. A quoted word stays whole, and an option with its value. */
 function toExample(command: string): string[] {
-  const words = command.match(/(?:[^\s'"]|'[^']*'|"[^"]*")+/g) ?? []
+  const words = command.match(/(?:--\S+ (?!-))?(?:[^\s'"]|'[^']*'|"[^"]*")+/g) ?? []
   const lines: string[] = []
   for (const word of words) {
     const last = lines.at(-1)
