@@ -1,25 +1,47 @@
 import { readdirSync } from "node:fs"
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config"
 import { FAST_START } from "./test/support/fast-start.ts"
+import { useMemoryForFiles } from "./test/support/memory-disk.ts"
+
+useMemoryForFiles()
 
 /**
- * Rooms whose files run one after the other in the same processes, which saves half a second of starting and importing for
- * each file. Their tests keep nothing in modules or in the process.
+ * Files that measure their process, replace a part of it, or simulate its death. Each has a process of its own. The others run
+ * one after the other in the same processes, which saves a second of CPU time for starting and importing in each file. Their
+ * tests keep nothing in modules or in the process.
  */
-const SHARED = ["api", "core", "gateway", "jobs", "operations", "pricing", "providers", "reconcile", "reports", "vault"]
-/** Files of these rooms that measure their process, or replace a part of it. */
 const ALONE = [
+  "test/bodies/s3-credentials.test.ts",
+  "test/chaos/",
+  "test/client/client.test.ts",
   "test/core/secrets.test.ts",
+  "test/database/ledger-crashes.test.ts",
+  "test/database/logs-disk.test.ts",
+  "test/database/logs-outage.test.ts",
+  "test/database/recovery-stats.test.ts",
+  "test/e2e/sdk.test.ts",
+  "test/e2e/websocket-openai.test.ts",
+  "test/fuzz/",
   "test/gateway/large-bodies.test.ts",
+  "test/kit/log/journal-disk.test.ts",
+  "test/kit/make-directory.test.ts",
+  "test/matrix/key-flood.test.ts",
+  "test/matrix/leaving.test.ts",
+  "test/matrix/limits.test.ts",
+  "test/matrix/memory.test.ts",
+  "test/matrix/streams.test.ts",
   "test/pricing/commands.test.ts",
   "test/pricing/fetch-list.test.ts",
   "test/providers/dialects.test.ts",
   "test/providers/large.test.ts",
+  "test/server/budget.test.ts",
+  "test/speed/",
 ]
-const shared = SHARED.flatMap((room) =>
-  readdirSync(new URL(`test/${room}/`, import.meta.url), { recursive: true, encoding: "utf8" })
-    .map((name) => `test/${room}/${name.replaceAll("\\", "/")}`)
-    .filter((path) => path.endsWith(".test.ts") && !ALONE.includes(path)),
+const files = readdirSync(new URL("test/", import.meta.url), { recursive: true, encoding: "utf8" })
+  .map((name) => `test/${name.replaceAll("\\", "/")}`)
+  .filter((path) => path.endsWith(".test.ts"))
+const [alone, shared] = [true, false].map((isAlone) =>
+  files.filter((path) => ALONE.some((start) => path.startsWith(start)) === isAlone),
 )
 
 const common: TestProjectInlineConfiguration["test"] = {
@@ -29,6 +51,7 @@ const common: TestProjectInlineConfiguration["test"] = {
   expect: { poll: { timeout: 120_000 } },
   pool: "forks",
   execArgv: FAST_START,
+  setupFiles: ["test/support/each-file.ts"],
   // Many tests wait for sockets and processes, so three files at once keep two cores busy.
   maxWorkers: 3,
 }
@@ -42,8 +65,8 @@ export default defineConfig(({ mode }) => ({
     ],
     // They run in the order of their names. The many short files are last, so that all workers end at about the same time.
     projects: [
-      { mode, test: { ...common, name: "alone", include: ["test/**/*.test.ts"], exclude: shared } },
-      { mode, test: { ...common, name: "shared", include: shared, isolate: false } },
+      { mode, test: { ...common, name: "alone", include: alone! } },
+      { mode, test: { ...common, name: "shared", include: shared!, isolate: false } },
     ],
   },
 }))
