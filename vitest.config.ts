@@ -13,6 +13,7 @@ useMemoryForFiles()
 const ALONE = [
   "test/bodies/s3-credentials.test.ts",
   "test/chaos/",
+  "test/cli/from-afar.test.ts",
   "test/client/client.test.ts",
   "test/core/secrets.test.ts",
   "test/database/ledger-crashes.test.ts",

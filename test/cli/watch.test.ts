@@ -34,7 +34,7 @@ test("an error is shown, and watching goes on", async () => {
 
 test.skipIf(noTerminal)("on a terminal, each output replaces the one before", async () => {
   const env = { HOME: home.home, DATABASE_URL: database.url, TZ: "UTC" }
-  const prompt = /\u001b\[2J[\s\S]*\u001b\[2J/
+  const prompt = /\u001b\[2J[\s\S]*\u001b\[2J.*1 thing needs attention/
   const { screen } = await runOnTerminal(["status", "--watch", "1"], { env, prompt, answer: "\u0003" })
   expect(screen).toMatch(
     /^\u001b\[H\u001b\[2J\u001b\[3J.*1 thing needs attention[\s\S]*\u001b\[2J\u001b\[3J.*1 thing needs attention/,
