@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs"
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config"
+import { BaseSequencer, type TestSpecification } from "vitest/node"
 import { FAST_START } from "./test/support/fast-start.ts"
 import { useMemoryForFiles } from "./test/support/memory-disk.ts"
 
@@ -45,6 +46,23 @@ const [alone, shared] = [true, false].map((isAlone) =>
   files.filter((path) => ALONE.some((start) => path.startsWith(start)) === isAlone),
 )
 
+/** Rooms with files that take longest. */
+const LONG = ["chaos", "e2e", "dashboard", "cli", "database", "docs", "matrix"]
+
+/**
+ * Files of long rooms are first among those that have processes of their own, and among those that share them. The many short
+ * files are last, so that all workers end at about the same time.
+ */
+class LongFilesFirst extends BaseSequencer {
+  override async sort(specifications: TestSpecification[]): Promise<TestSpecification[]> {
+    const toRank = ({ moduleId, project }: TestSpecification) => {
+      const place = LONG.findIndex((room) => moduleId.includes(`/test/${room}/`))
+      return (project.name === "shared" ? LONG.length + 1 : 0) + (place === -1 ? LONG.length : place)
+    }
+    return (await super.sort(specifications)).toSorted((one, other) => toRank(one) - toRank(other))
+  }
+}
+
 const common: TestProjectInlineConfiguration["test"] = {
   // Tests wait for conditions. How long that takes depends on the machine more than on the code, so these bounds end only a hang.
   testTimeout: 240_000,
@@ -64,7 +82,7 @@ export default defineConfig(({ mode }) => ({
       "test/support/embedded-assets.ts",
       "test/support/tokenizer-assets.ts",
     ],
-    // They run in the order of their names. The many short files are last, so that all workers end at about the same time.
+    sequence: { sequencer: LongFilesFirst },
     projects: [
       { mode, test: { ...common, name: "alone", include: alone! } },
       { mode, test: { ...common, name: "shared", include: shared!, isolate: false } },
