@@ -1,13 +1,15 @@
 import { execFile, spawn } from "node:child_process"
-import { accessSync, constants, existsSync, mkdirSync, openSync, readdirSync } from "node:fs"
+import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, readFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join, resolve } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { promisify } from "node:util"
-import pg from "pg"
+import { createDatabase } from "./_database.mjs"
 
 /** A program that builds caches or applies a schema at its first start takes long. */
 const READY_MS = 180_000
+/** How much of its log is shown when a gateway does not start. */
+const LOG_CHARACTERS = 2000
 const KEY = "sk-bench-0123456789abcdef"
 
 /** Returns the gateways that have a start script in a directory. @param {string} dir */
@@ -18,7 +20,8 @@ export function findRivals(dir) {
 }
 
 /**
- * Starts a gateway with a database of its own, and waits until it answers a request with 200.
+ * Starts a gateway with a database of its own, and waits until it answers a GET with a status below 500. `stop` kills it and
+ * drops its database.
  *
  * @param {{ name: string, dir: string }} rival
  * @param {{ origin: string, databaseUrl: string, directory: string }} where
@@ -27,51 +30,101 @@ export async function startRival({ name, dir }, { origin, databaseUrl, directory
   const port = await freePort()
   const work = join(directory, name)
   mkdirSync(work, { recursive: true })
+  const database = await createDatabase(databaseUrl, `majordomo_rival_${name.replaceAll(/\W/g, "_").toLowerCase()}`)
   const env = {
     ...process.env,
-    ...{ PORT: String(port), PROVIDER_URL: origin, KEY, WORK_DIR: work },
-    DATABASE_URL: await createDatabase(databaseUrl, `rival_${name.replaceAll(/\W/g, "_")}`),
+    ...{ PORT: String(port), PROVIDER_URL: origin, KEY, WORK_DIR: work, DATABASE_URL: database.url },
+    // A proxy of this machine must not stand between a gateway and the provider.
+    NO_PROXY: "127.0.0.1",
+    no_proxy: "127.0.0.1",
   }
-  const log = openSync(join(work, "log"), "a")
-  const child = spawn(join(dir, "start"), [], { cwd: work, env, detached: true, stdio: ["ignore", log, log] })
-  const exited = new Promise((done) => void child.once("exit", done).once("error", done))
+  const running = run(name, { program: join(dir, "start"), cwd: work, env })
   const stop = async () => {
-    try {
-      process.kill(-(/** @type {number} */ (child.pid)), "SIGKILL") // the group that this script started
-    } catch {
-      // It has ended.
-    }
-    await exited
+    await running.stop()
+    await database.drop()
   }
   /** @param {string} script */
   const ask = async (script) => {
     const path = join(dir, script)
     return isExecutable(path) ? (await promisify(execFile)(path, [], { cwd: work, env })).stdout.trim() : undefined
   }
+  const readRows = async () => {
+    const text = await ask("rows")
+    return text === undefined || !/^\d+$/.test(text) ? undefined : Number(text)
+  }
   try {
-    const deadline = performance.now() + READY_MS
-    for (;;) {
-      if (child.exitCode !== null || performance.now() > deadline) throw new Error(`${name} did not start: see its log`)
-      if (await answers(port, (await ask("ready")) ?? "/")) break
-      await sleep(200)
-    }
+    await running.ready(port, (await ask("ready")) ?? "/")
     const headers = toHeaders(await ask("headers"))
     const version = await ask("version")
     const path = await ask("path")
-    const before = Number((await ask("rows")) ?? Number.NaN)
+    const before = await readRows()
     return {
       name: version === undefined ? name : `${name} ${version}`,
-      pid: /** @type {number} */ (child.pid),
+      pid: running.pid,
       port,
       ...(path !== undefined && { path }),
       headers,
-      countRows: async () => (Number.isNaN(before) ? undefined : Number(await ask("rows")) - before),
+      countRows: async () => (before === undefined ? undefined : ((await readRows()) ?? before) - before),
       stop,
     }
   } catch (error) {
     await stop()
     throw error
   }
+}
+
+/**
+ * Runs a start script in a process group of its own, which ends with this process.
+ *
+ * @param {string} name @param {{ program: string, cwd: string, env: NodeJS.ProcessEnv }} options
+ */
+function run(name, { program, cwd, env }) {
+  const path = join(cwd, "log")
+  const log = openSync(path, "a")
+  const child = spawn(program, [], { cwd, env, detached: true, stdio: ["ignore", log, log] })
+  closeSync(log)
+  /** The reason why it has ended, if it has. @type {string | undefined} */
+  let ended
+  const exited = new Promise((/** @type {(value?: unknown) => void} */ done) => {
+    const end = (/** @type {unknown} */ reason) => {
+      ended = String(reason)
+      done()
+    }
+    child.once("exit", (code, signal) => end(signal ?? code)).once("error", end)
+  })
+  const kill = () => {
+    try {
+      // Without a process id, the program could not be executed.
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL")
+    } catch {
+      // It has ended.
+    }
+  }
+  process.once("exit", kill)
+  /** @param {string} what */
+  const failure = (what) => new Error(`${name} ${what}. The end of its log:\n${readEnd(path)}`)
+  return {
+    pid: /** @type {number} */ (child.pid),
+    /** @param {number} port @param {string} url */
+    async ready(port, url) {
+      const deadline = performance.now() + READY_MS
+      while (!(await answers(port, url))) {
+        if (ended !== undefined) throw failure(`ended (${ended}) before it was ready`)
+        if (performance.now() > deadline) throw failure(`did not answer GET ${url} within ${READY_MS / 1000} s`)
+        await sleep(100)
+      }
+    },
+    async stop() {
+      process.off("exit", kill)
+      kill()
+      await exited
+    },
+  }
+}
+
+/** @param {string} path */
+function readEnd(path) {
+  return readFileSync(path, "utf8").slice(-LOG_CHARACTERS).trim()
 }
 
 /** @param {string} path */
@@ -84,23 +137,15 @@ function isExecutable(path) {
   }
 }
 
-/** Reads lines such as `x-key: value`. @param {string | undefined} text @returns {Record<string, string>} */
+/** Reads lines such as `X-Key: value`, with the names in lower case. @param {string | undefined} text */
 function toHeaders(text = "") {
   const lines = text.split("\n").filter((line) => line.includes(":"))
-  return Object.fromEntries(lines.map((line) => [line.split(":", 1)[0], line.slice(line.indexOf(":") + 1).trim()]))
-}
-
-/** @param {string} url @param {string} name */
-async function createDatabase(url, name) {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
-    await client.query(`CREATE DATABASE ${name}`)
-  } finally {
-    await client.end()
-  }
-  return Object.assign(new URL(url), { pathname: `/${name}` }).href
+  return Object.fromEntries(
+    lines.map((line) => {
+      const at = line.indexOf(":")
+      return [line.slice(0, at).trim().toLowerCase(), line.slice(at + 1).trim()]
+    }),
+  )
 }
 
 /** @param {number} port @param {string} path */

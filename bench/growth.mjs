@@ -22,6 +22,8 @@ const PARTS = 2
 const rows = Number(values.rows)
 const days = Number(values.days)
 
+const FOCUS_FILE = join(tmpdir(), `majordomo-focus-${process.pid}.csv`)
+
 /** Commands that only read, and how often each is run: the fastest time counts. */
 const READING = [
   ["usage --by model, 30 days", ["usage", "--by", "model", "--since", "30d", "--json"], 3],
@@ -37,6 +39,8 @@ const READING = [
   ["usage runs, newest 50", ["usage", "runs", "--limit", "50", "--json"], 3],
   ["usage errors, 7 days", ["usage", "errors", "--since", "7d", "--json"], 3],
   ["usage latency --by model, 30 days", ["usage", "latency", "--by", "model", "--since", "30d", "--json"], 3],
+  ["usage invoice of last month, by Feature", ["usage", "invoice", "--by", "Feature", "--json"], 3],
+  ["the same with the lines of FOCUS", ["usage", "invoice", "--by", "Feature", "--focus", FOCUS_FILE, "--json"], 1],
   ["verify --all", ["verify", "--all", "--json"], 1],
   ["verify, the next day", ["verify", "--json"], 1],
 ]
@@ -86,6 +90,7 @@ try {
   await client.end()
   await server.remove()
   rmSync(directory, { recursive: true, force: true })
+  rmSync(FOCUS_FILE, { force: true })
   clearInterval(awake)
 }
 

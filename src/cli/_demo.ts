@@ -22,35 +22,47 @@ interface Demo {
 export async function openDemo(flags: { readonly host?: string; readonly port?: number }): Promise<Demo> {
   const configFile = toDemoFile()
   const dir = dirname(configFile)
-  prepareDirectory(dir, configFile, flags.port)
+  prepareDirectory(dir, configFile)
   const provider = await startDemoProvider()
+  writeSettings({ configFile, dir, port: flags.port, provider: provider.origin })
   const { settings } = await loadSettings({
     configFile,
     cwd: dir,
     env: {},
-    overrides: {
-      "server.host": flags.host,
-      "server.port": flags.port,
-      "providers.openai.base_url": provider.origin,
-      "providers.anthropic.base_url": provider.origin,
-      "providers.gemini.base_url": provider.origin,
-    },
+    overrides: { "server.host": flags.host, "server.port": flags.port },
   })
   return { settings, provider }
 }
 
-function prepareDirectory(dir: string, configFile: string, port: number | undefined): void {
+function prepareDirectory(dir: string, configFile: string): void {
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const isOurs = existsSync(configFile) && readFileSync(configFile, "utf8").startsWith(MARK)
-  if (!isOurs && readdirSync(dir).length > 0) {
-    throw new CommandError(
-      `${dir} contains something other than a demo: move it away, because the demo empties its directory`,
-    )
-  }
-  const storage = ["storage:", "  driver: embedded", `  data_dir: ${JSON.stringify(dir)}`]
-  // `health --demo` then asks the right port; 0 stands for a port that is not known yet.
-  const server = port ? ["server:", `  port: ${port}`] : []
-  const logging = ["logging:", "  body_storage: postgres"]
-  const lines = [MARK, ...server, ...storage, ...logging, "pricing:", '  remote_url: ""', ""]
+  if (isOurs || readdirSync(dir).length === 0) return
+  throw new CommandError(
+    `${dir} contains something other than a demo: move it away, because the demo empties its directory`,
+  )
+}
+
+interface DemoSettings {
+  readonly configFile: string
+  readonly dir: string
+  /** Undefined or 0: it is not known yet. */
+  readonly port: number | undefined
+  /** The origin of the fake provider. */
+  readonly provider: string
+}
+
+/** Writes the settings for the commands of the demo, too: `health --demo` asks this port, and `doctor --demo` this provider. */
+function writeSettings({ configFile, dir, port, provider }: DemoSettings): void {
+  const lines = [
+    MARK,
+    ...(port ? ["server:", `  port: ${port}`] : []),
+    ...["storage:", "  driver: embedded", `  data_dir: ${JSON.stringify(dir)}`],
+    ...["logging:", "  body_storage: postgres"],
+    ...["pricing:", '  remote_url: ""'],
+    "providers:",
+    ...["openai", "anthropic", "gemini"].flatMap((name) => [`  ${name}:`, `    base_url: ${provider}`]),
+    "",
+  ]
   writeFileSync(configFile, lines.join("\n"), { mode: 0o600 })
 }

@@ -1,5 +1,6 @@
 import { type AnyCommand, hintOf, type Options } from "./_command.ts"
 import type { CommandEntry, CommandTable, Program } from "./_commands.ts"
+import { findScreen } from "./_print.ts"
 import { wrap } from "./_text.ts"
 
 type Pair = readonly [name: string, text: string]
@@ -17,9 +18,9 @@ export function groupHelp(title: string, program: Program, group: Program | Comm
     ? `${program.name} ${program.version}: what did our LLM calls cost, and who spent it?`
     : `${title}: ${(group as CommandEntry).summary}`
   return lines([
-    head,
+    ...wrap(head, findWidth()),
     "",
-    `Usage: ${title} COMMAND [OPTIONS]`,
+    ...toUsage(`${title} COMMAND [OPTIONS]`),
     "",
     "Commands:",
     ...columns([
@@ -54,9 +55,9 @@ export function commandHelp(title: string, command: AnyCommand, entry: CommandEn
   )
   const required = options.flatMap(([name, arg]) => (arg.required ? [`--${name} ${hintOf(name, arg)}`] : []))
   return lines([
-    ...wrap(`${title}: ${description ?? entry.summary}`, 80),
+    ...wrap(`${title}: ${description ?? entry.summary}`, findWidth()),
     "",
-    `Usage: ${[title, ...shape, ...required, "[OPTIONS]"].join(" ")}`,
+    ...toUsage([title, ...shape, ...required, "[OPTIONS]"].join(" ")),
     ...(entry.commands ? ["", "Commands:", ...columns(listCommands(entry.commands))] : []),
     ...section(
       "Arguments",
@@ -70,8 +71,33 @@ export function commandHelp(title: string, command: AnyCommand, entry: CommandEn
       }),
       ["--help", "print this help"],
     ]),
-    ...(command.examples ? ["", "Examples:", ...command.examples.map((example) => `  ${example}`)] : []),
+    ...(command.examples ? ["", "Examples:", ...command.examples.flatMap(toExample)] : []),
   ])
+}
+
+/** Help is at most this wide, and narrower on a narrower terminal. */
+const MAX_WIDTH = 80
+
+function findWidth(): number {
+  return Math.min(MAX_WIDTH, findScreen().width ?? MAX_WIDTH)
+}
+
+function toUsage(shape: string): string[] {
+  const [first = "", ...more] = wrap(`Usage: ${shape}`, findWidth() - 2)
+  return [first, ...more.map((line) => `  ${line}`)]
+}
+
+/** Continues a long command on the next lines, so that it can be copied. A quoted word stays whole, and an option with its value. */
+function toExample(command: string): string[] {
+  const words = command.match(/(?:--\S+ (?!-))?(?:[^\s'"]|'[^']*'|"[^"]*")+/g) ?? []
+  const lines: string[] = []
+  for (const word of words) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + word.length + " ".length <= findWidth() - " \\".length)
+      lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(last === undefined ? `  ${word}` : `      ${word}`)
+  }
+  return lines.map((line, i) => (i < lines.length - 1 ? `${line} \\` : line))
 }
 
 function listCommands(commands: CommandTable): Pair[] {
@@ -85,11 +111,11 @@ function section(title: string, pairs: readonly Pair[]): string[] {
   return pairs.length === 0 ? [] : ["", `${title}:`, ...columns(pairs)]
 }
 
-/** Formats pairs in two columns, 80 wide. A name that is too long for the first column gets a line of its own. */
+/** Formats pairs in two columns. A name that is too long for the first column gets a line of its own. */
 function columns(pairs: readonly Pair[]): string[] {
   const width = Math.min(24, Math.max(...pairs.map(([name]) => name.length)))
   return pairs.flatMap(([name, text]) => {
-    const [first = "", ...more] = wrap(text, 80 - width - 4)
+    const [first = "", ...more] = wrap(text, findWidth() - width - 4)
     const rest = more.map((line) => " ".repeat(width + 4) + line)
     if (name.length > width) return [`  ${name}`, " ".repeat(width + 4) + first, ...rest]
     return [`  ${name.padEnd(width)}  ${first}`.trimEnd(), ...rest]

@@ -7,9 +7,9 @@ export const EXACT_OPTION = {
 
 let isExact = false
 
-/** From now on, amounts are shown with all their digits. */
-export function showExactMoney(): void {
-  isExact = true
+/** Decides whether amounts are shown with all their digits from now on. */
+export function showExactMoney(exact: boolean): void {
+  isExact = exact
 }
 
 /**
@@ -24,6 +24,16 @@ export function toDollars(decimal: string): string {
   const digits = isExact ? exact.length : digitsFor(whole, exact)
   const [shownWhole, shownFraction] = exact.length <= digits ? [whole, exact] : round(whole, exact, digits)
   return `$${withThousands(shownWhole)}.${shownFraction.padEnd(2, "0")}`
+}
+
+/**
+ * Returns an amount of USD with all its digits, where amounts must add up or are compared with those of others: `$1,234.5678912`.
+ * It has two decimals or more.
+ */
+export function toExactDollars(decimal: string): string {
+  if (decimal.startsWith("-")) return `-${toExactDollars(decimal.slice(1))}`
+  const [whole = "0", fraction = ""] = decimal.split(".")
+  return `$${withThousands(whole)}.${fraction.replace(/0+$/, "").padEnd(2, "0")}`
 }
 
 function digitsFor(whole: string, fraction: string): number {

@@ -2,24 +2,40 @@ import { readRuntimeEnvironment } from "../config/runtime-environment.ts"
 import { CommandError } from "../core/errors.ts"
 import { toMessage, toPrintableJson, wrapProse } from "./_text.ts"
 
-const CLEAR = "\u001b[H\u001b[2J\u001b[3J"
+const CLEAR = "\u001b[H\u001b[2J"
+/** A terminal's second screen has no history: what was on the first one, and above it, stays as it was. */
+const SECOND_SCREEN = { enter: "\u001b[?1049h", leave: "\u001b[?1049l" } as const
 
 let clearsNext = false
+/** What is on the second screen; undefined: it is not in use. */
+let shown: string | undefined
 
 /** Clears the terminal, if stdout is one, when the next output is ready. Until then the last one stays readable. */
 export function clearBeforeNext(): void {
   clearsNext = process.stdout.isTTY === true
 }
 
+/** Ends what `clearBeforeNext` began. The last output stays, below what was on the terminal before. */
+export function endClearing(): void {
+  if (shown !== undefined) process.stdout.write(SECOND_SCREEN.leave + shown)
+  clearsNext = false
+  shown = undefined
+}
+
 function clear(): void {
-  if (clearsNext) process.stdout.write(CLEAR)
+  if (clearsNext) {
+    process.stdout.write((shown === undefined ? SECOND_SCREEN.enter : "") + CLEAR)
+    shown = ""
+  }
   clearsNext = false
 }
 
 /** Writes data to stdout, followed by a newline unless it ends with one. Nothing but data goes to stdout. */
 export function print(text: string): void {
   clear()
-  process.stdout.write(text.endsWith("\n") ? text : `${text}\n`)
+  const lines = text.endsWith("\n") ? text : `${text}\n`
+  if (shown !== undefined) shown += lines
+  process.stdout.write(lines)
 }
 
 /** Writes one of many pieces of data to stdout. The promise resolves when the reader has taken it. */

@@ -55,7 +55,7 @@ async function dispatch(program: Program, given: readonly string[]): Promise<voi
   const { default: command } = await entry.load()
   if (wantsHelp) return void process.stdout.write(commandHelp(title, command, entry))
   checkArguments(title, command, rest)
-  if (Object.hasOwn(command.args ?? {}, "exact") && options.includes("--exact")) showExactMoney()
+  showExactMoney(Object.hasOwn(command.args ?? {}, "exact") && options.includes("--exact"))
   const show = () => runCommand(command, { rawArgs: replaceDemo(command, rest) })
   const seconds = Object.hasOwn(command.args ?? {}, "watch") ? parseWatch(listValues("watch", rest)[0]) : undefined
   await (seconds === undefined ? show() : watch(seconds, show))

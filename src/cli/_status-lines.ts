@@ -66,9 +66,13 @@ function describeGateway(processes: Status["gateways"], now: number): string {
 
 function describePrices({ prices }: Status, now: number): string {
   const models = `${withThousands(prices.models)} models`
-  const lists = (prices.lists?.length ?? 0) === 0 ? "" : ` (${prices.lists.join(", ")})`
-  if (prices.checked_at === null) return `${models}; ${lists === "" ? "no list is fetched" : "no list was fetched yet"}`
-  return `${models}; the lists${lists} were checked ${toAge(now - Date.parse(prices.checked_at))} ago`
+  // A gateway of an older version says only when the oldest was fetched.
+  const { fetched = Object.fromEntries((prices.lists ?? []).map((list) => [list, prices.checked_at])) } =
+    prices as Partial<Status["prices"]>
+  const lists = Object.entries(fetched).map(([list, at]) =>
+    at === null ? `${list} was never fetched` : `${list} was fetched ${toAge(now - Date.parse(at))} ago`,
+  )
+  return `${models}; ${lists.length === 0 ? "no list is fetched" : lists.join(", ")}`
 }
 
 function describeUnpriced({ requests, models }: Status["unpriced"]): string {

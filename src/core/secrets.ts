@@ -16,7 +16,7 @@ const SHAPES = [
   /\bsk-[\w-]{16,}/,
   /\bAIza[\w-]{20,}/,
   /\bya29\.[\w-]{10,}/,
-  /\bmdm_sk_[\w-]{8,}/,
+  /\bmdm_(?:sk|admin)_[\w-]{8,}/,
   // OpenAI's keys as a WebSocket subprotocol, and its keys that are valid for a minute.
   /\bopenai-insecure-api-key\.[\w.-]{8,}/,
   /\bek_\w{16,}/,
@@ -45,7 +45,7 @@ const SECRET_VALUES = new RegExp(SECRET_VALUE.source, "gi")
  */
 const SECRETS_IN_PROSE = [
   SECRET_VALUE,
-  /\b(?:sk|pk|rk|gsk|xai|pplx|hf|or|mdm_sk|AIza|ya29|eyJ)[-_.][-_.*A-Za-z0-9]{6,}/,
+  /\b(?:sk|pk|rk|gsk|xai|pplx|hf|or|mdm_sk|mdm_admin|AIza|ya29|eyJ)[-_.][-_.*A-Za-z0-9]{6,}/,
   /\b(?:AIza|ya29\.|eyJ)[-_.*A-Za-z0-9]{10,}/,
   /\bbearer\s+[^\s"',]+/i,
   // `user:password@host` without a scheme.

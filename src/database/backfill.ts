@@ -1,18 +1,19 @@
 import { CommandError } from "../core/errors.ts"
 import type { Database, RunQuery } from "./_database.ts"
 import { lockRequests, retryDeadlocks } from "./locks.ts"
+import { createNameIndexer, startIndexing } from "./name-index.ts"
 
 /** Reports the progress of a long operation: `done` of `total` requests. */
 export type OnProgress = (done: number, total: number) => void
 
-/** About how many requests one transaction changes, so that writers wait only for a moment. */
-const REQUESTS_PER_CHUNK = 10_000
-const CHUNK_TIMEOUT_MS = 10 * 60_000
+const DAY_TIMEOUT_MS = 10 * 60_000
 
 /**
- * Adds an active metadata name to the index and to the rollups for earlier requests. It commits in chunks, and gateways
- * go on writing meanwhile. Returns the number of requests that it added to the index.
- * @param onProgress if it returns a promise, the next chunk waits for it
+ * Adds the earlier requests of an active metadata name to the rollups, and indexes them if it is active for every key. Days
+ * are counted from the newest one on, and each is committed, so that a run that was ended goes on where it was. Gateways go
+ * on writing meanwhile. Returns the number of requests that it indexed.
+ * @param onProgress if it returns a promise, the next day waits for it
+ * @param options.maxLockedBytes the size of a partition above which its writers do not wait for its index
  *
  * @throws CommandError if the name was activated or deactivated meanwhile
  */
@@ -20,27 +21,35 @@ export async function backfillName(
   db: Database,
   name: string,
   onProgress: (...args: Parameters<OnProgress>) => unknown,
+  { maxLockedBytes }: { readonly maxLockedBytes?: number } = {},
 ): Promise<number> {
   const activation = await readActivation(db.query, name)
-  await awaitWriters(db)
-  const { rows } = await db.query<Hour>({
-    text: `SELECT extract(epoch FROM hour)::float8 AS hour, sum(requests)::float8 AS requests FROM llm_usage_hourly
-      WHERE hour >= coalesce((SELECT pruned_before FROM majordomo_schema), '-infinity') GROUP BY hour ORDER BY hour`,
-    timeoutMs: CHUNK_TIMEOUT_MS,
-  })
-  const total = rows.reduce((sum, { requests }) => sum + requests, 0)
+  await startIndexing(db, name)
+  const days = await listUncounted(db, name)
+  let total = days.reduce((sum, { requests }) => sum + requests, 0)
   let done = 0
+  const indexer = await createNameIndexer(
+    db,
+    { name, changedAt: activation.changed_at, maxLockedBytes },
+    {
+      onStart: (requests) => {
+        total += requests
+      },
+      onProgress: async (requests) => {
+        done += requests
+        await onProgress(done, total)
+      },
+    },
+  )
   let indexed = 0
-  let lastDay = ""
   await onProgress(0, total)
-  for (const { hour, requests } of rows) {
-    for (const [from, to] of splitHour(hour, requests)) indexed += await indexBetween(db, name, from, to)
-    const day = new Date(hour * 1000).toISOString().slice(0, 10)
-    if (day !== lastDay) await countDay(db, { name, activation, day })
-    lastDay = day
+  for (const { day, requests } of days) {
+    indexed += await indexer.indexFrom(Date.parse(day))
+    await countDay(db, { name, activation, day })
     done += requests
     await onProgress(done, total)
   }
+  indexed += await indexer.indexFrom(Number.NEGATIVE_INFINITY)
   await finish(db, name, activation)
   return indexed
 }
@@ -67,59 +76,42 @@ function toInterrupted(name: string): CommandError {
   )
 }
 
+interface Day {
+  /** `2026-11-28`, in UTC. */
+  readonly day: string
+  readonly requests: number
+}
+
 /**
- * Records that the totals and the index of a name are complete, unless another activation has begun or the name was
- * deactivated: its totals were then deleted, or lack requests. Totals that are complete already stay as they are; others
- * cannot have the requests that are pruned by now.
+ * Returns the days that the rollups of a name do not count yet, the newest first. Later days are counted as they come,
+ * because the name is active.
+ */
+async function listUncounted(db: Database, name: string): Promise<readonly Day[]> {
+  const { rows } = await db.query<Day>({
+    text: `SELECT (hour AT TIME ZONE 'UTC')::date::text AS day, sum(requests)::float8 AS requests
+      FROM llm_usage_hourly CROSS JOIN llm_usage_metadata_names n
+      WHERE n.name = $1 AND NOT n.summed AND hour < coalesce(n.counted_from, 'infinity')
+        AND hour >= coalesce((SELECT pruned_before FROM majordomo_schema), '-infinity')
+      GROUP BY 1 ORDER BY 1 DESC`,
+    values: [name],
+    timeoutMs: DAY_TIMEOUT_MS,
+  })
+  return rows
+}
+
+/**
+ * Records that the totals of a name are complete, unless another activation has begun or the name was deactivated: its
+ * totals were then deleted, or lack requests. Totals that are complete already stay as they are; others cannot have the
+ * requests that are pruned by now.
  */
 async function finish(db: Database, name: string, { changed_at, every_key }: Activation): Promise<void> {
   const { rowCount } = await db.query({
-    text: `UPDATE llm_usage_metadata_names SET summed = true, indexed = every_key,
+    text: `UPDATE llm_usage_metadata_names SET summed = true, counted_from = NULL,
         summed_since = CASE WHEN summed THEN summed_since ELSE (SELECT pruned_before FROM majordomo_schema) END
       WHERE name = $1 AND changed_at IS NOT DISTINCT FROM $2::timestamptz AND every_key = $3`,
     values: [name, changed_at, every_key],
   })
   if (rowCount === 0) throw toInterrupted(name)
-}
-
-interface Hour {
-  /** Seconds since the epoch. */
-  readonly hour: number
-  readonly requests: number
-}
-
-/** Waits for running statements: those that began before the name was active did not index or count it. */
-async function awaitWriters(db: Database): Promise<void> {
-  await db.transaction((query) => query({ text: "LOCK TABLE llm_requests IN SHARE MODE", timeoutMs: CHUNK_TIMEOUT_MS }))
-}
-
-/** Splits an hour into ranges of about one chunk each, in seconds since the epoch. */
-function splitHour(hour: number, requests: number): (readonly [from: number, to: number])[] {
-  const count = Math.min(3600, Math.max(1, Math.ceil(requests / REQUESTS_PER_CHUNK)))
-  const at = (i: number) => hour + Math.round((3600 * i) / count)
-  return Array.from({ length: count }, (_, i) => [at(i), at(i + 1)])
-}
-
-function indexBetween(db: Database, name: string, from: number, to: number): Promise<number> {
-  return retryDeadlocks(() =>
-    db.transaction(async (query) => {
-      await query("SELECT set_config('majordomo.same_sums', 'on', true)")
-      const { rowCount } = await query({
-        text: `WITH chosen AS (
-            SELECT id FROM llm_requests r
-            WHERE created_at >= to_timestamp($2) AND created_at < to_timestamp($3)
-              AND raw_metadata ->> $1 IS NOT NULL AND NOT coalesce(indexed_metadata ? $1, false)
-              AND (EXISTS (SELECT FROM llm_usage_metadata_names n WHERE n.name = $1 AND n.every_key)
-                OR EXISTS (SELECT FROM llm_requests_metadata_keys k WHERE (k.majordomo_api_key_id, k.key_name) = (r.majordomo_api_key_id, $1) AND k.is_active))
-            ORDER BY id FOR UPDATE OF r)
-          UPDATE llm_requests r SET indexed_metadata = coalesce(indexed_metadata, '{}') || jsonb_build_object($1::text, raw_metadata -> $1)
-          FROM chosen c WHERE c.id = r.id`,
-        values: [name, from, to],
-        timeoutMs: CHUNK_TIMEOUT_MS,
-      })
-      return rowCount
-    }),
-  )
 }
 
 async function countDay(
@@ -132,10 +124,15 @@ async function countDay(
       await query({
         text: "SELECT majordomo_count_name($1, $2::date)",
         values: [name, day],
-        timeoutMs: CHUNK_TIMEOUT_MS,
+        timeoutMs: DAY_TIMEOUT_MS,
       })
       // The totals are locked now, so a deactivation comes before, and is seen here, or after.
       if ((await readActivation(query, name)).changed_at !== activation.changed_at) throw toInterrupted(name)
+      await query({
+        text: `UPDATE llm_usage_metadata_names SET counted_from = least(counted_from, $2::date::timestamp AT TIME ZONE 'UTC')
+          WHERE name = $1 AND NOT summed`,
+        values: [name, day],
+      })
     }),
   )
 }

@@ -1,25 +1,15 @@
-import { setTimeout as delay } from "node:timers/promises"
 import type { Database } from "./_database.ts"
 import { toErrorCode } from "./failures.ts"
+import { attempt, callShortly, type Retries } from "./short-locks.ts"
 
 /*
  * The partitions of llm_requests are made and dropped by functions of the schema (migration 0027), which run with the
  * rights of its owner. Batches and reports wait for the lock that these functions wait for, so each attempt gives up soon.
  */
 
-/** A batch holds the table for less time, so an attempt fails only because of a long report or a dump. */
-const LOCK_TIMEOUT_MS = 200
 const TIMEOUT_MS = 60_000
 const DROP_TIMEOUT_MS = 10 * 60_000
 const RETRIES = { attempts: 20, delayMs: 1_000 }
-
-interface Retries {
-  readonly attempts: number
-  readonly delayMs: number
-}
-
-/** `lock_not_available`, a deadlock, and a conflict. */
-const BUSY = /^(?:55P03|40P01|40001)$/
 
 /**
  * Adds the partitions of this month and the next three that are missing, and refreshes the statistics of the whole table,
@@ -98,23 +88,4 @@ async function dropDetached(db: Database): Promise<number> {
     timeoutMs: DROP_TIMEOUT_MS,
   })
   return Number(rows[0]!.requests)
-}
-
-async function callShortly<Row>(db: Database, text: string, values: readonly unknown[] = []): Promise<Row> {
-  return db.transaction(async (query) => {
-    await query(`SELECT set_config('lock_timeout', '${LOCK_TIMEOUT_MS}ms', true)`)
-    return (await query<Row>({ text, values, timeoutMs: TIMEOUT_MS })).rows[0]!
-  })
-}
-
-/** Repeats what failed because others held a lock. */
-async function attempt<T>(work: () => Promise<T>, { attempts, delayMs }: Retries): Promise<T> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await work()
-    } catch (error) {
-      if (tries === attempts || !BUSY.test(toErrorCode(error) ?? "")) throw error
-      await delay(delayMs)
-    }
-  }
 }

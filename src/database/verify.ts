@@ -178,11 +178,11 @@ async function findIn(query: RunQuery, what: "days" | "prunedDays" | "weeks", fr
 }
 
 /**
- * Groups are few, and hashed in memory. Where the planner takes them to be many, it would sort wide rows on the disk.
- * Compiling takes longer than it saves.
+ * Groups are few, and hashed in memory. Where the planner takes them to be many, it would sort wide rows on the disk. Where it
+ * does not know how many values a day has, it would compare each one with each other. Compiling takes longer than it saves.
  */
-const PLAN =
-  "SELECT set_config('work_mem', '64MB', true), set_config('enable_sort', 'off', true), set_config('jit', 'off', true)"
+const PLAN = `SELECT set_config('work_mem', '64MB', true), set_config('enable_sort', 'off', true),
+  set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true)`
 
 function countDays(periods: readonly Period[], work: readonly Range[]): VerifiedDays {
   const days = periods.filter(({ period }) => period === "day")

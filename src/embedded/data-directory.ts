@@ -74,6 +74,11 @@ export function explainDirectoryError(dataDir: string, error: unknown): string {
   if (code === "EROFS") {
     return `${cannot}: it is on a read-only file system; mount it writable, or set storage.data_dir to another directory`
   }
+  if ((code === "ENOENT" || code === "ENOTDIR") && !existsSync(dataDir)) {
+    const why =
+      code === "ENOENT" ? `the file system at ${findExisting(path)} does not create it` : "a part of it is a file"
+    return `${cannot}: ${why} (${code}); set storage.data_dir to a directory on a disk`
+  }
   if (code !== "EACCES" && code !== "EPERM") return `${cannot}: ${message}`
   const closed = findExisting(path)
   const what = closed === dataDir ? "it" : closed

@@ -19,7 +19,7 @@ import { type CachedPrice, createPriceCache } from "./price-cache.ts"
 import { listChanges, type PriceChange } from "./price-changes.ts"
 import { readAliasesFile, readPriceFile } from "./price-file.ts"
 import { createPriceList, type PricedModel, type PriceExplanation } from "./price-list.ts"
-import { openPriceSources, type SourceRefresh } from "./price-sources.ts"
+import { type NamedCheck, openPriceSources, type SourceRefresh } from "./price-sources.ts"
 import { farPrices } from "./rate-check.ts"
 import { chargesWhatItReports } from "./reported.ts"
 import { createStoredOverrides } from "./stored-overrides.ts"
@@ -39,8 +39,8 @@ export interface PriceBook {
   /** Returns a number that differs whenever prices may have changed. Rates that were derived from prices last as long as it. */
   version(at: number): number
   modelCount(): number
-  /** When the list that was fetched the longest ago was fetched, in ms since the epoch; undefined if none is fetched. */
-  checkedAt(): number | undefined
+  /** When each list that is fetched was last fetched. */
+  checks(): readonly NamedCheck[]
   /** Returns all models that have a price now, of one provider or of all. */
   models(provider?: string): readonly PricedModel[]
   /** Explains the price of a model, at one provider or at each that has it. The result is empty if no source has it. */
@@ -125,7 +125,7 @@ export async function createPriceBook(options: PriceBookOptions): Promise<PriceB
     models: (provider) => priceList.list(provider, options.now()),
     explain: (provider, model, at = options.now()) => priceList.explain(provider, model, at),
     changes: (provider, model) => listChanges(lookup, sources, { provider, model }),
-    checkedAt: opened.checkedAt,
+    checks: opened.checks,
     refresh: opened.refresh,
     reloadOverrides: stored.reload,
     farPrices: findFarPrices,
@@ -203,4 +203,13 @@ function withKeyDiscount({ resolution, usersRates }: CachedPrice, factor: string
 
 function toDiscount(name: string, value: string, except: readonly RateName[]): CostFactor {
   return { name, value, except, fees: true }
+}
+
+/**
+ * Returns since when a list could not be fetched: when the list that was fetched the longest ago was fetched, but not before
+ * this process began to try. In ms since the epoch; undefined if none is fetched.
+ */
+export function findStaleSince(checks: readonly NamedCheck[]): number | undefined {
+  const times = checks.map(({ checkedAt = 0, openedAt }) => Math.max(checkedAt, openedAt))
+  return times.length === 0 ? undefined : Math.min(...times)
 }

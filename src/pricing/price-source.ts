@@ -1,7 +1,7 @@
 import type { Proxies } from "../kit/proxy/proxies.ts"
 import { type Fetched, fetchList } from "./fetch-list.ts"
 import type { FetchedSource } from "./row.ts"
-import { readSavedList, saveList } from "./saved-list.ts"
+import { readSavedList, saveList, touchSavedList } from "./saved-list.ts"
 
 /** The result of a refresh. After `failed`, the prices are as before. */
 export type Refreshed =
@@ -9,11 +9,19 @@ export type Refreshed =
   | { readonly status: "failed"; readonly reason: string }
   | { readonly status: "off" }
 
+/** When a price list was fetched, in milliseconds since the epoch. */
+export interface ListCheck {
+  /** When the server last sent the list or had the same one, by this process or another of the machine; undefined: never. */
+  readonly checkedAt: number | undefined
+  /** Since when this process has been trying. */
+  readonly openedAt: number
+}
+
 /** A price list that is fetched from time to time. The last usable copy is kept in memory and on disk. */
 export interface PriceSource<List> {
   current(): List | undefined
-  /** When the list was last fetched, or this source was opened; undefined if no list is fetched. */
-  checkedAt(): number | undefined
+  /** Says when the list was last fetched; undefined if no list is fetched. */
+  check(): ListCheck | undefined
   /** Fetches the list now. Calls at the same time share one request. Never rejects. */
   refresh(): Promise<Refreshed>
   /** Loads the copy on disk. A copy that is missing, damaged or from another address is not used. */
@@ -73,6 +81,7 @@ export function createPriceSource<List extends ListFacts>(options: PriceSourceOp
     if (fetched.status === "updated" && result.status === "updated") {
       await saveList({ cacheFile, log }, { url, etag: fetched.etag, fetched_at: fetchedAt, body: fetched.body })
     }
+    if (result.status === "unchanged") await touchSavedList(cacheFile, fetchedAt)
     return result
   }
   const refresh = (): Promise<Refreshed> => {
@@ -91,7 +100,7 @@ export function createPriceSource<List extends ListFacts>(options: PriceSourceOp
 
   return {
     current: () => held.current()?.list,
-    checkedAt: () => (url === "" ? undefined : held.checkedAt()),
+    check: () => (url === "" ? undefined : held.check()),
     refresh,
     load: async () => {
       if (cacheFile === undefined || url === "") return
@@ -100,6 +109,7 @@ export function createPriceSource<List extends ListFacts>(options: PriceSourceOp
         if (saved?.url === url) {
           const etag = typeof saved.etag === "string" ? saved.etag : undefined
           held.accept(saved.body, etag, { fetchedAt: saved.fetched_at, isCopy: true })
+          held.note(saved.checkedAt)
         }
       } catch {
         log(`the price list in ${cacheFile} cannot be used; it is replaced when the list is fetched again`)
@@ -121,10 +131,14 @@ export function createPriceSource<List extends ListFacts>(options: PriceSourceOp
 /** Holds the last usable list, with what the server needs to tell that it has not changed. */
 function createHeldList<List extends ListFacts>({ parse, onChange, now }: PriceSourceOptions<List>) {
   let held: { readonly list: List; readonly etag: string | undefined } | undefined
-  let checkedAt = now()
+  const openedAt = now()
+  let checkedAt: number | undefined
   return {
     current: () => held,
-    checkedAt: () => checkedAt,
+    check: () => ({ checkedAt, openedAt }),
+    note(at: number): void {
+      checkedAt = at
+    },
     /** Accepts what the server answered. A list that is not usable is a failure, and the current one stays. */
     take(fetched: Fetched, fetchedAt: number): Refreshed {
       if (fetched.status === "failed") return fetched
@@ -133,7 +147,7 @@ function createHeldList<List extends ListFacts>({ parse, onChange, now }: PriceS
       } catch (error) {
         return { status: "failed", reason: error instanceof Error ? error.message : "unknown" }
       }
-      checkedAt = fetchedAt
+      this.note(fetchedAt)
       return this.toResult(fetched.status)
     },
     /** @throws Error if the body is not a usable list; the current one then stays */

@@ -7,11 +7,14 @@ import { type LitellmPrices, parseLitellm } from "./litellm.ts"
 import { type LlmPrices, parseLlmPrices } from "./llm-prices.ts"
 import type { PriceBookOptions } from "./options.ts"
 import { createPriceHistory, type PriceHistory } from "./price-history.ts"
-import { createPriceSource, type PriceSource, type Refreshed } from "./price-source.ts"
+import { createPriceSource, type ListCheck, type PriceSource, type Refreshed } from "./price-source.ts"
 import type { FetchedSource } from "./row.ts"
 
 /** The result of the refresh of one source. */
 export type SourceRefresh = Refreshed & { readonly source: FetchedSource }
+
+/** When the list with a name was last fetched. */
+export type NamedCheck = ListCheck & { readonly source: FetchedSource }
 
 /** The price lists that are fetched, with the bundled data and the history of their prices. */
 interface PriceSources {
@@ -21,8 +24,8 @@ interface PriceSources {
   listed(): LlmPrices | undefined
   /** Returns the current map of LiteLLM, if there is one. */
   litellm(): LitellmPrices | undefined
-  /** When the list that was fetched the longest ago was fetched; undefined if none is fetched. */
-  checkedAt(): number | undefined
+  /** When each list that is fetched was last fetched. */
+  checks(): readonly NamedCheck[]
   /** Fetches all lists now. Never rejects: prices of a source that fails stay as they are. */
   refresh(): Promise<readonly SourceRefresh[]>
   /** Starts to move the changes in the file to the database, and to refresh in the background, now and at each interval. */
@@ -98,7 +101,7 @@ export async function openPriceSources(options: SourceOptions, onChange: () => v
     catalog: () => catalog,
     listed: listed.current,
     litellm: litellm.current,
-    checkedAt: () => findOldestCheck(all),
+    checks: () => all.flatMap(([source, each]) => toNamedCheck(source, each.check())),
     refresh: () => refreshAll(all),
     start: () => {
       void onRefreshed()
@@ -112,9 +115,8 @@ export async function openPriceSources(options: SourceOptions, onChange: () => v
 
 type NamedSource = readonly [FetchedSource, PriceSource<unknown>]
 
-function findOldestCheck(sources: readonly NamedSource[]): number | undefined {
-  const times = sources.flatMap(([, source]) => source.checkedAt() ?? [])
-  return times.length === 0 ? undefined : Math.min(...times)
+function toNamedCheck(source: FetchedSource, check: ListCheck | undefined): NamedCheck[] {
+  return check === undefined ? [] : [{ source, ...check }]
 }
 
 function refreshAll(sources: readonly NamedSource[]): Promise<readonly SourceRefresh[]> {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto"
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
+import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises"
 import { dirname } from "node:path"
 
 /** The copy of a list on disk: the body of the answer, and what a server needs to tell that it has not changed. */
@@ -31,16 +31,30 @@ export async function saveList({ cacheFile, log }: SaveOptions, list: SavedList)
 }
 
 /**
+ * Notes that the server was asked again and has the same list: the time of the file is when that was last so. Commands of
+ * this machine read it. The body is not written again.
+ */
+export async function touchSavedList(cacheFile: string | undefined, checkedAt: number): Promise<void> {
+  // Without a copy, or on a disk that is full, there is only no time to show.
+  if (cacheFile !== undefined) await utimes(cacheFile, checkedAt / 1000, checkedAt / 1000).catch(() => {})
+}
+
+interface ReadList extends Partial<SavedList> {
+  readonly fetched_at: number
+  /** When the server was last asked for the list and had this one, in milliseconds since the epoch. */
+  readonly checkedAt: number
+}
+
+/**
  * Reads the copy; undefined if there is none. A copy of an older program has no time: it is then that of the file.
  * @throws Error if the file cannot be read or is not JSON
  */
-export async function readSavedList(
-  cacheFile: string,
-): Promise<(Partial<SavedList> & Pick<SavedList, "fetched_at">) | undefined> {
+export async function readSavedList(cacheFile: string): Promise<ReadList | undefined> {
   try {
     const saved = JSON.parse(await readFile(cacheFile, "utf8")) as Partial<SavedList>
     const { fetched_at: at } = saved
-    return { ...saved, fetched_at: typeof at === "number" ? at : (await stat(cacheFile)).mtimeMs }
+    const { mtimeMs } = await stat(cacheFile)
+    return { ...saved, fetched_at: typeof at === "number" ? at : mtimeMs, checkedAt: mtimeMs }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined
     throw error

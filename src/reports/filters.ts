@@ -1,6 +1,7 @@
 import { type Bind, IS_ERROR, IS_SUBSCRIBED, IS_UNUSUAL } from "./_sql.ts"
+import type { RollupState } from "./rollup-state.ts"
 import { isOfRun } from "./run-id.ts"
-import { ROWS, type Source } from "./sources.ts"
+import { MAX_NAME, ROWS, type Source } from "./sources.ts"
 
 /** Selects requests. Every text may end in `*`, which matches any rest. */
 export interface Filters {
@@ -27,7 +28,7 @@ export interface Span {
 }
 
 /**
- * Returns the condition on the rows of a source (`r`) for a span and filters. Metadata names in `indexed` use the index.
+ * Returns the condition on the rows of a source (`r`) for a span and filters. Metadata names in `indexed` use their indexes.
  */
 export function toCondition(
   { filters, span = {}, source = ROWS, indexed, isUnusual }: ConditionQuestion,
@@ -56,9 +57,7 @@ export function toCondition(
   for (const [name, value] of Object.entries(where)) {
     if (value === "") conditions.push(`coalesce(r.raw_metadata ->> ${bind(name)}::text, '') = ''`)
     else if (source !== ROWS) conditions.push(matches("r.value", value, bind))
-    else if (indexed?.has(name) && !value.endsWith("*"))
-      conditions.push(`r.indexed_metadata @> ${bind(JSON.stringify({ [name]: value }))}::jsonb`)
-    else conditions.push(matches(`(r.raw_metadata ->> ${bind(name)}::text)`, value, bind))
+    else conditions.push(matchesMetadata({ name, value, span, since: indexed?.get(name) }, bind))
   }
   return conditions.join(" AND ")
 }
@@ -73,9 +72,34 @@ interface ConditionQuestion {
   readonly filters: Filters
   readonly span?: Span | undefined
   readonly source?: Source
-  readonly indexed?: ReadonlySet<string> | undefined
+  readonly indexed?: RollupState["indexed"] | undefined
   /** Only the requests that are not as nearly all are. */
   readonly isUnusual?: boolean
+}
+
+/** A metadata name, the value of it that requests must have, and from which moment on every request is indexed by it. */
+interface MetadataQuestion {
+  readonly name: string
+  readonly value: string
+  readonly span: Span
+  readonly since: number | undefined
+}
+
+/**
+ * Requests that were written after the name was activated have it in `indexed_metadata`. Earlier ones are found by the
+ * index of their partition, which is over the beginnings of values (majordomo_index_name in migrations/).
+ */
+function matchesMetadata({ name, value, span, since }: MetadataQuestion, bind: Bind): string {
+  const text = () => `(r.raw_metadata ->> ${bind(name)}::text)`
+  if (since === undefined || value.endsWith("*")) return matches(text(), value, bind)
+  const isIndexed = () => `r.indexed_metadata @> ${bind(JSON.stringify({ [name]: value }))}::jsonb`
+  if (since <= (span.since ?? Number.NEGATIVE_INFINITY)) return isIndexed()
+  const isInPartition = () =>
+    value.length < MAX_NAME ? `left(${text()}, ${MAX_NAME}) = ${bind(value)}::text` : matches(text(), value, bind)
+  const at = `${bind(new Date(since).toISOString())}::timestamptz`
+  const isEarlier = `r.created_at < ${at} AND ${isInPartition()}`
+  if (span.until !== undefined && span.until <= since) return isEarlier
+  return `(${isEarlier} OR r.created_at >= ${at} AND ${isIndexed()})`
 }
 
 function matchesKey(key: string, bind: Bind): string {

@@ -131,14 +131,16 @@ export function findIncompleteName(
 }
 
 /** Returns the one metadata name in the question, undefined if there is none, or "rows only" if rollups cannot answer. */
-function findMetadata({ by, filters }: PlanQuestion, { summed, overflowing }: RollupState) {
+function findMetadata({ by, filters, period }: PlanQuestion, { summed, countedFrom, overflowing }: RollupState) {
   const where = Object.entries(filters.where ?? {})
   const divided = by.flatMap(({ metadata }) => metadata ?? [])
   const names = new Set([...divided, ...where.map(([name]) => name)])
   if (names.size === 0) return undefined
   const [name] = names
   const isExact = where.every(([each, value]) => value !== "" && !overflowing.has(each) && value.length < MAX_NAME)
-  if (names.size > 1 || name === undefined || !summed.has(name) || !isExact) return "rows only"
+  if (names.size > 1 || name === undefined || !isExact) return "rows only"
+  const isCounted = summed.has(name) || period.since >= (countedFrom.get(name) ?? Number.POSITIVE_INFINITY)
+  if (!isCounted) return "rows only"
   return { name, countsOthers: where.length === 0 }
 }
 

@@ -26,8 +26,16 @@ export interface RollupState {
    * were pruned before the name was active. A name whose rollups are complete is left out.
    */
   readonly summedSince: ReadonlyMap<string, number>
-  /** The metadata names whose index contains every request. */
-  readonly indexed: ReadonlySet<string>
+  /**
+   * By metadata name whose days are being counted, the midnight in UTC, in milliseconds since the epoch, from which its
+   * rollups contain every request.
+   */
+  readonly countedFrom: ReadonlyMap<string, number>
+  /**
+   * By metadata name, the moment in milliseconds since the epoch from which the index of `indexed_metadata` contains every
+   * request. -Infinity: it contains all.
+   */
+  readonly indexed: ReadonlyMap<string, number>
   /**
    * The names with more values in a day than have rollups of their own: the others are counted together as `(other)`.
    */
@@ -46,7 +54,8 @@ export const NO_ROLLUPS: RollupState = {
   runsSince: Number.POSITIVE_INFINITY,
   summed: new Set(),
   summedSince: new Map(),
-  indexed: new Set(),
+  countedFrom: new Map(),
+  indexed: new Map(),
   overflowing: new Set(),
   numerous: new Set(),
 }
@@ -70,7 +79,10 @@ export function askRollupState(): Statement {
     (SELECT json_object_agg(name, extract(epoch FROM least(summed_since, pruned_before))::float8 * 1000)
       FROM llm_usage_metadata_names CROSS JOIN majordomo_schema
       WHERE summed AND summed_since IS NOT NULL AND pruned_before IS NOT NULL) AS summed_since,
-    ARRAY(SELECT name FROM llm_usage_metadata_names WHERE indexed) AS indexed,
+    (SELECT json_object_agg(name, extract(epoch FROM counted_from)::float8 * 1000)
+      FROM llm_usage_metadata_names WHERE NOT summed AND counted_from IS NOT NULL) AS counted_from,
+    (SELECT json_object_agg(name, CASE WHEN NOT indexed THEN ceil(extract(epoch FROM indexed_since) * 1000)::float8 END)
+      FROM llm_usage_metadata_names WHERE indexed OR indexed_since IS NOT NULL) AS indexed,
     ARRAY(SELECT DISTINCT name FROM llm_usage_metadata_values v WHERE distinct_values >= ${bind(MAX_VALUES_PER_DAY - 1)}
       AND EXISTS (SELECT FROM llm_usage_metadata m WHERE (m.name, m.day, m.value) = (v.name, v.day, '(other)'))) AS overflowing,
     ARRAY(SELECT DISTINCT name FROM llm_usage_metadata_values WHERE distinct_values >= ${bind(MANY_VALUES)}) AS numerous`,
@@ -80,6 +92,10 @@ export function askRollupState(): Statement {
 /** Reads the row that `askRollupState` selects. */
 export function readRollupState([row]: readonly Record<string, unknown>[]): RollupState {
   const names = (column: string) => new Set((row?.[column] ?? []) as string[])
+  const moments = (column: string) => {
+    const found = Object.entries((row?.[column] ?? {}) as Record<string, number | null>)
+    return new Map(found.map(([name, at]) => [name, at ?? Number.NEGATIVE_INFINITY]))
+  }
   const moment = (column: string) => (typeof row?.[column] === "number" ? row[column] : undefined)
   return {
     hasRollups: true,
@@ -89,8 +105,9 @@ export function readRollupState([row]: readonly Record<string, unknown>[]): Roll
     foldedBefore: moment("folded_before"),
     runsSince: moment("runs_since") ?? Number.POSITIVE_INFINITY,
     summed: names("summed"),
-    summedSince: new Map(Object.entries((row?.["summed_since"] ?? {}) as Record<string, number>)),
-    indexed: names("indexed"),
+    summedSince: moments("summed_since"),
+    countedFrom: moments("counted_from"),
+    indexed: moments("indexed"),
     overflowing: names("overflowing"),
     numerous: names("numerous"),
   }

@@ -13,6 +13,7 @@ import type { Gateway } from "../gateway/gateway.ts"
 import { openInScope, type Scope } from "../kit/scope.ts"
 import { discardKey } from "../operations/keys/create.ts"
 import { openConfiguredReplica } from "../operations/open/replica.ts"
+import { findStaleSince } from "../pricing/price-book.ts"
 import { createTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts"
 import { startDailyArchive } from "./archive.ts"
 import { addBodyStats, openBodies } from "./bodies.ts"
@@ -198,7 +199,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
     notifications: () => notifications?.stats(),
     usage: createUsageSource(worker, database),
     openTelemetry: () => [...toOtlpMetrics(otlp?.stats()), ...toReceiverMetrics(receiver?.stats())],
-    pricesCheckedAt: prices.checkedAt,
+    pricesCheckedAt: () => findStaleSince(prices.checks()),
     replica: () => replica?.state(),
   }
   const metrics = own(createMetrics(sources, settings))
@@ -208,7 +209,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const receiver = openReceiver(options, { ...opened, isStopping })
   if (!worker) startOwnWork(options, database, scope)
   notifications?.watch(worker ? { prices } : { prices, stats })
-  const probed = { database, stats, pricesCheckedAt: prices.checkedAt, replica: sources.replica, isStopping }
+  const probed = { database, stats, pricesCheckedAt: sources.pricesCheckedAt, replica: sources.replica, isStopping }
   const api = settings.admin.enabled ? own(openLazyApi({ settings, log, prices, replica })) : undefined
   const web = { api: api?.handle, isAdmitted: api?.isAdmitted, receiver, connections, collect: metrics.collect }
   const front = await openFront(options, { gateway, ...web, ...probed })

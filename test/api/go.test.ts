@@ -235,12 +235,15 @@ describe("the routes of the Go gateway", () => {
   test("metadata is indexed and no longer indexed, for one key or for all", async () => {
     const feature = { api_key_id: search, key_name: "feature" }
     expect(await read("POST", "/metadata/activate", feature)).toMatchObject({ status: "activated" })
-    const indexed = async () =>
-      (await client.query("SELECT 1 FROM llm_requests WHERE indexed_metadata ? 'Feature'")).rowCount
-    expect(await indexed()).toBeGreaterThan(0)
+    const countRows = async (text: string) => (await client.query(text)).rowCount
+    expect(
+      await countRows("SELECT FROM llm_requests_metadata_keys WHERE key_name = 'Feature' AND is_active"),
+    ).toBeGreaterThan(0)
     expect(await read("POST", "/metadata/deactivate", feature)).toMatchObject({ status: "deactivated" })
     await read("POST", "/metadata/activate", { ...feature, api_key_id: "all" })
-    expect(await indexed()).toBe(2)
+    expect(
+      await countRows("SELECT FROM llm_usage_metadata_names WHERE name = 'Feature' AND every_key AND summed"),
+    ).toBe(1)
     expect(await read("GET", "/metadata")).toContainEqual(
       expect.objectContaining({
         name: "Feature",

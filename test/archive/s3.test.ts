@@ -53,3 +53,24 @@ test("an upload that fails leaves no object, and the error says what is wrong wi
   expect(await objects.size("b/large.parquet")).toBeUndefined()
   objects.close()
 })
+
+test("uploads that a killed process began are aborted, however many, and no others of the bucket", async () => {
+  const objects = await open()
+  const left = ["c/1", "c/2", "c/3", "c/4", "c/5", "other/1"]
+  for (const key of left) {
+    // Nothing of it arrives from then on, not even the request that would abort it.
+    const isBegun = () => [...s3.uploads.values()].includes(key)
+    s3.fault = (name) => (name === key && isBegun() ? { status: 403, code: "AccessDenied" } : undefined)
+    await expect(objects.upload(key, makeFile(randomBytes(6 * MIB)))).rejects.toThrow("S3")
+  }
+  s3.fault = undefined
+  expect([...s3.uploads.values()].sort()).toEqual(left)
+  await objects.abortUploads("c/")
+  expect([...s3.uploads.values()]).toEqual(["other/1"])
+  // A role that may not list uploads leaves them to a lifecycle rule of the bucket.
+  s3.fault = { status: 403, code: "AccessDenied" }
+  await objects.abortUploads("other/")
+  s3.fault = undefined
+  expect([...s3.uploads.values()]).toEqual(["other/1"])
+  objects.close()
+})

@@ -92,6 +92,36 @@ describe("[U10] keys", () => {
   })
 })
 
+describe("[U10] tokens, limits and provider keys are found as keys are", () => {
+  test("tokens by name and by the beginning of their ids; a valid one comes before others of its name", async () => {
+    const create = async (name: string) =>
+      (await json("tokens", "create", "--name", name, "--role", "viewer")) as {
+        readonly id: string
+        readonly token: string
+      }
+    const [first, other] = [await create("grafana"), await create("deploy")]
+    expect(await json("tokens", "revoke", "grafana", "--yes")).toMatchObject({ id: first.id, status: "revoked" })
+    const second = await create("grafana")
+    expect(await json("tokens", "revoke", "grafana", "--yes")).toMatchObject({ id: second.id })
+    const twice = await run("tokens", "revoke", "grafana", "--yes")
+    expect([twice.code, twice.stderr]).toEqual([1, expect.stringContaining('"grafana" means 2 admin tokens')])
+    const missing = await run("tokens", "revoke", "deplyo", "--yes")
+    expect(missing.stderr).toBe(
+      'error: there is no admin token with the id or the name "deplyo": did you mean "deploy"?\n',
+    )
+    const pasted = await run("tokens", "revoke", other.token, "--yes")
+    expect([pasted.code, pasted.stderr.includes(other.token)]).toEqual([1, false])
+    expect(await json("tokens", "revoke", other.id.slice(0, 8), "--yes")).toMatchObject({ id: other.id })
+  })
+
+  test("limits by name and by the beginning of their ids", async () => {
+    const { id } = await json("limits", "create", "team", "--measure", "requests", "--amount", "5", "--window", "day")
+    for (const text of ["team", id.slice(0, 8), id]) expect(await json("limits", "get", text)).toMatchObject({ id })
+    expect((await run("limits", "delete", id.slice(0, 8), "--yes")).code).toBe(0)
+    expect((await run("limits", "get", id.slice(0, 8))).stderr).toContain("there is no limit")
+  })
+})
+
 test("[U10] a request is found by the beginning of its id; an ambiguous one names two", async () => {
   expect(await json("usage", "request", IDS.tagged)).toMatchObject({ id: IDS.tagged })
   expect(await json("usage", "request", IDS.tagged.slice(0, 25))).toMatchObject({ id: IDS.tagged })
@@ -105,6 +135,22 @@ test("[U9] money is shown to cents, and with all its digits by --exact, --json a
   expect(await cost("--exact")).toMatch(/^Total .* \$1\.750123456$/m)
   expect(await cost("--json")).toContain('"total_cost": "1.750123456"')
   expect(await cost("--csv")).toContain(",1.750123456,")
+})
+
+test("[U9] --exact shows all digits of every command that rounds, and the next command rounds again", async () => {
+  await json("limits", "create", "all", "--measure", "cost", "--amount", "5", "--window", "total")
+  for (const [command, rounded, exact] of [
+    [["usage", "requests", ...PERIOD], /\$0\.00012 /, /\$0\.000123456 /],
+    [["limits", "list"], /\$1\.75 /, /\$1\.750123456 /],
+    [["limits", "get", "all"], /\$1\.75\b/, /\$1\.750123456\b/],
+  ] as const) {
+    const [first, all, last] = [await run(...command), await run(...command, "--exact"), await run(...command)]
+    expect(all.stdout, command.join(" ")).toMatch(exact)
+    for (const { stdout } of [first, last]) {
+      expect(stdout, command.join(" ")).toMatch(rounded)
+      expect(stdout, command.join(" ")).not.toMatch(exact)
+    }
+  }
 })
 
 test("[U11] the overview shows the features of requests", async () => {

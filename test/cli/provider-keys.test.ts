@@ -76,6 +76,12 @@ test("a key is added, listed, rotated and removed with its secret on stdin, whic
     const { id } = JSON.parse(bound.stdout) as { id: string }
     expect((await run(`keys update ${id} --provider-key openai --json`)).stdout).not.toContain(`"alias": "${alias}"`)
     expect((await run(`provider-keys rotate openai:${alias}`, ROTATED)).stdout).toMatch(/Ends with: +next/)
+    const stored = JSON.parse((await run("provider-keys list --json")).stdout) as { id: string; alias: string }[]
+    const prefix = stored.find((each) => each.alias === alias)!.id.slice(0, 18)
+    expect((await run(`provider-keys update ${prefix} --default`)).stdout).toContain(`openai:${alias}`)
+    expect((await run(`provider-keys update openai:${alias}s --default`)).stderr).toContain(
+      `did you mean "openai:${alias}"?`,
+    )
     expect((await run(`provider-keys remove openai:${alias}`)).stdout).toContain(`openai:${alias} is removed.`)
     expect((await run(`provider-keys rotate openai:${alias}`, ROTATED)).code).toBe(1)
   }

@@ -165,7 +165,7 @@ describe("reconcile", () => {
       0,
       expect.stringContaining(`Would set ${MODEL} at openai from 2026-11-02: input $0.3 (per million tokens)`),
     ])
-    expect(preview.stdout).toMatch(/1 request looked at, 1 would change\.[\s\S]*\$0\.15\d* +\$0\.3\n/)
+    expect(preview.stdout).toMatch(/1 request looked at, 1 would change\.[\s\S]*\$0\.15\d* +\$0\.30\n/)
     const cost = async () => (await client.query("SELECT trim_scale(total_cost)::text AS cost FROM llm_requests")).rows
     expect(await cost()).toEqual([{ cost: "0.15" }])
     const fixed = await run([...fix, "--yes"], afar)

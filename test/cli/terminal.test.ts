@@ -1,9 +1,11 @@
 import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { closeSync, existsSync, openSync } from "node:fs"
+import { type AddressInfo, createServer } from "node:net"
 import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
 import pg from "pg"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
 import { createInstallation, type Installation } from "../support/gateway.ts"
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts"
 import { noTerminal, runOnTerminal } from "../support/terminal.ts"
@@ -95,6 +97,17 @@ describe.skipIf(noTerminal !== undefined)("[U12] on a terminal", () => {
     const { stdout } = await home.run(["usage", "requests", "--json", ...PERIOD])
     return (JSON.parse(stdout) as unknown[]).length
   }
+
+  test("serve says that it starts before it opens its database, which may take long", async () => {
+    // It accepts connections and says nothing, like a server behind a firewall.
+    const mute = createServer()
+    onTestFinished(() => void mute.close())
+    await once(mute.listen(0, "127.0.0.1"), "listening")
+    const { port } = mute.address() as AddressInfo
+    const env = { HOME: home.home, DATABASE_URL: `postgres://me@127.0.0.1:${port}/x` }
+    const { screen } = await runOnTerminal(["serve", "--port", "0"], { env, prompt: /is starting/, answer: "\u0003" })
+    expect(screen).toMatch(/^Majordomo Gateway \S+ is starting \(Ctrl-C ends it\)\r\n/)
+  })
 
   test("keys revoke asks, and only yes revokes", async () => {
     const { id } = (await home.runJson(["keys", "create", "--name", "k"])) as { id: string }

@@ -1,4 +1,5 @@
-import { describe, expect, test } from "vitest"
+import { describe, expect, onTestFinished, test } from "vitest"
+import { commandHelp, groupHelp } from "../../src/cli/_help.ts"
 import type { Screen } from "../../src/cli/_print.ts"
 import { toProgressLine } from "../../src/cli/_progress.ts"
 import { displayWidth } from "../../src/cli/_width.ts"
@@ -6,6 +7,8 @@ import { toInvoicePage } from "../../src/cli/usage/_invoice-page.ts"
 import { renderOverview } from "../../src/cli/usage/_overview.ts"
 import { createTailLines } from "../../src/cli/usage/_tail-line.ts"
 import { renderWaterfall } from "../../src/cli/usage/_waterfall.ts"
+import { renderForecast } from "../../src/cli/usage/forecast.ts"
+import { renderInvoice } from "../../src/cli/usage/invoice.ts"
 import { renderRuns, toDuration } from "../../src/cli/usage/runs.ts"
 import type { Overview } from "../../src/operations/usage/overview.ts"
 import { type Measures, type Run, readStep, toSpans, type UsageRow } from "../../src/reports/index.ts"
@@ -430,6 +433,65 @@ test("progress shows a bar, a share and the numbers", () => {
     "██████▌                   27%  1,350,000 of 5,000,000 requests",
   )
   expect(toProgressLine(0, 0, "requests")).toContain("100%")
+})
+
+test.each([60, 40])("on a terminal of %i columns, no word of a help is broken", async (width) => {
+  const { isTTY, columns } = process.stdout
+  Object.assign(process.stdout, { isTTY: true, columns: width })
+  onTestFinished(() => void Object.assign(process.stdout, { isTTY, columns }))
+  const { default: command } = await import("../../src/cli/limits/create.ts")
+  const entry = { summary: "budgets and rate limits, for all requests or for some of them, of every gateway" }
+  const program = { name: "majordomo-gateway", version: "1.0.0", commands: {} }
+  const title = "majordomo-gateway limits create"
+  const texts = [
+    commandHelp(title, command, entry as never),
+    groupHelp(title, program as never, { ...entry, commands: { one: entry } } as never),
+  ]
+  if (width === 60) expect(texts[0]).toMatch(/--measure requests \\\n {6}--amount 60 --window minute --per key\n/)
+  for (const text of texts) expect(text.split("\n").filter((line) => line.length > width)).toEqual([])
+})
+
+describe("large amounts and long names on narrow screens", () => {
+  const names = ["a".repeat(80), "搜索服务团队的一个相当长的名字用于测试显示宽度".repeat(2), "🚀 Launch".repeat(9), "x"]
+  const costs = ["12345678.9", "0.0000001", "1234.5", "0"]
+  const sums = { requests: 1, input_tokens: 1e9, cached_tokens: 0, output_tokens: 1e9, estimated: 0, unpriced: 0 }
+  const row = (amount: string) => ({ ...sums, total_cost: amount, allocated: "0", amount })
+  const period = { since: "2026-10-01T00:00:00+00:00", until: "2026-11-01T00:00:00+00:00", tz: "UTC", filters: {} }
+  const invoice = {
+    ...period,
+    by: ["Team"],
+    is_final: true,
+    rows: costs.map((cost, i) => ({ ...row(cost), Team: names[i] })),
+    total: { ...sums, total_cost: "12346913.4000001" },
+    notes: [],
+  } as unknown as Parameters<typeof renderInvoice>[0]
+  const forecast = {
+    to_date: "222244469.63",
+    unpriced: 0,
+    forecast: "229179552.73",
+    low: "222245858.07",
+    high: "236113247.48",
+  }
+
+  test.each([60, 80, 100, 140])("no line of an invoice or of a forecast is longer than %i columns", (width) => {
+    const text = renderInvoice(invoice, screen(width)) + renderForecast(forecast as never, screen(width))
+    expect(Math.max(...text.split("\n").map(displayWidth))).toBeLessThanOrEqual(width)
+  })
+
+  test("an invoice has all digits, with thousands separated and the points below each other", () => {
+    expect(`\n${renderInvoice(invoice, screen(60))}`).toMatchInlineSnapshot(`
+      "
+      Team                           Requests               Amount
+      ────────────────────────────────────────────────────────────
+      aaaaaaaaaaaaaaaaaaaaaaaaaaaa…         1  $12,345,678.90
+      搜索服务团队的一个相当长的名…         1           $0.0000001
+      🚀 Launch🚀 Launch🚀 Launch…          1       $1,234.50
+      x                                     1           $0.00
+      ────────────────────────────────────────────────────────────
+      Total                                 1  $12,346,913.4000001
+      "
+    `)
+  })
 })
 
 test("an invoice as a page shows names of clients as text, amounts with all digits, and its period and time zone", () => {

@@ -32,14 +32,22 @@ test("an error is shown, and watching goes on", async () => {
   expect(code).toBe(1)
 })
 
-test.skipIf(noTerminal)("on a terminal, each output replaces the one before", async () => {
-  const env = { HOME: home.home, DATABASE_URL: database.url, TZ: "UTC" }
-  const prompt = /\u001b\[2J[\s\S]*\u001b\[2J/
-  const { screen } = await runOnTerminal(["status", "--watch", "1"], { env, prompt, answer: "\u0003" })
-  expect(screen).toMatch(
-    /^\u001b\[H\u001b\[2J\u001b\[3J.*1 thing needs attention[\s\S]*\u001b\[2J\u001b\[3J.*1 thing needs attention/,
-  )
-})
+test.skipIf(noTerminal)(
+  "on a terminal, each output replaces the one before, and at the end the last one is below what was there before",
+  async () => {
+    const env = { HOME: home.home, DATABASE_URL: database.url, TZ: "UTC" }
+    const prompt = /\u001b\[2J[\s\S]*\u001b\[2J.*1 thing needs attention/
+    const { screen } = await runOnTerminal(["status", "--watch", "1"], { env, prompt, answer: "\u0003" })
+    const [before, second, after] = screen.split(/\u001b\[\?1049[hl]/)
+    expect(before).toBe("")
+    expect(second).toMatch(
+      /^\u001b\[H\u001b\[2J.*1 thing needs attention[\s\S]*\u001b\[H\u001b\[2J.*1 thing needs attention/,
+    )
+    // What was on the terminal before is not erased, and the last output is below it.
+    expect(second).not.toContain("\u001b[3J")
+    expect(after).toMatch(/^[^\n]*1 thing needs attention/)
+  },
+)
 
 test.each([["0"], ["soon"], ["1.5"]])("--watch %s is wrong usage", async (value) => {
   const { code, stderr } = await home.run(["usage", "--watch", value])

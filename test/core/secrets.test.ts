@@ -18,6 +18,7 @@ const CREDENTIALS = [
   "gsk_0123456789abcdefghijABCDEFGHIJ",
   "npm_0123456789abcdefghijABCDEFGHIJ",
   "mdm_sk_0123456789abcdefghijABCDEFGHIJ",
+  "mdm_admin_0123456789abcdefghijABCDEFGHIJ",
   "csk-0123456789abcdefghijABCDEFGHIJ",
   "fw_0123456789abcdefghijABCD",
   "GOCSPX-0123456789abcdefghijABCD",

@@ -34,7 +34,7 @@ export async function insertOrdered(
       status_code, input_tokens, output_tokens, total_cost, cost_status, usage, outcome, raw_metadata, request_body, created_at)
     SELECT ${ID_AT}, 'p' || n % 2, 'm' || n % 3, '/', 'POST', at, at, n, CASE WHEN n % 7 = 0 THEN 500 ELSE 200 END, n * 10, n,
       CASE WHEN n % 5 > 0 THEN n * 0.000000000001 END, CASE WHEN n % 5 > 0 THEN 'exact' ELSE 'unpriced' END, '{"dropped": 1}',
-      CASE WHEN n % 50 = 0 THEN 'gap' ELSE 'complete' END, jsonb_build_object('User-Id', n % 7, 'Trace-Id', 't' || n / 9), '{}', at
+      CASE WHEN n % 50 = 0 THEN 'gap' ELSE 'complete' END, jsonb_build_object('User-Id', (n % 7)::text, 'Trace-Id', 't' || n / 9), '{}', at
     FROM (SELECT n, '${since}'::timestamptz + make_interval(hours => n * ${hours}) AS at FROM generate_series(${first}, ${last}) n) rows`)
 }
 

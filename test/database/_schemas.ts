@@ -66,6 +66,8 @@ const DROP_BILLING =
 
 /** Makes a database of this version look as if it was made before versions existed. */
 export const FORGET_VERSIONS = `
+  ALTER TABLE llm_usage_metadata_names DROP COLUMN counted_from, DROP COLUMN indexed_since;
+  DROP FUNCTION majordomo_name_index, majordomo_index_name, majordomo_drop_name_index;
   DROP VIEW llm_requests_compat, api_keys_compat, llm_requests_metadata_keys_compat;
   DROP FUNCTION majordomo_amount;
   DROP TABLE llm_imports;

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest"
 import { migrate } from "../../src/database/schema.ts"
 import { makeFolder, run } from "../archive/_archive.ts"
-import { describeDatabases } from "../support/databases.ts"
+import { describePostgresFirst } from "../support/databases.ts"
 import { describeSchema, makeOlderScript } from "./_schemas.ts"
 import { expectBalance, insertRequests } from "./_verify.ts"
 
-describeDatabases("a database with requests from before the archive", (open) => {
+describePostgresFirst("a database with requests from before the archive", (open) => {
   test("is like a new one afterwards, and its days can be archived", async () => {
     const [db, fresh] = [await open({ empty: true }), await open()]
     await db.query(makeOlderScript(29))

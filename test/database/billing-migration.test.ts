@@ -1,6 +1,6 @@
 import { expect, test } from "vitest"
 import { migrate } from "../../src/database/schema.ts"
-import { describeDatabases } from "../support/databases.ts"
+import { describePostgresFirst } from "../support/databases.ts"
 import { describeSchema, makeOlderScript } from "./_schemas.ts"
 import { expectBalance, insertRequests } from "./_verify.ts"
 
@@ -12,7 +12,7 @@ const BY_TABLE = ["hourly", "hourly_keys", "daily", "metadata"].map(
 )
 const TOTALS = BY_TABLE.join(" UNION ALL ")
 
-describeDatabases("a database with requests from before subscriptions were known", (open) => {
+describePostgresFirst("a database with requests from before subscriptions were known", (open) => {
   test("is like a new one afterwards, and all its requests stay on the bill", async () => {
     const [db, fresh] = [await open({ empty: true }), await open()]
     await db.query(makeOlderScript(13))

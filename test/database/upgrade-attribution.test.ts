@@ -2,14 +2,14 @@ import { expect, test } from "vitest"
 import { readMigrations } from "../../build/schema/migrations.ts"
 import { getKey, updateKey } from "../../src/database/keys.ts"
 import { migrate } from "../../src/database/schema.ts"
-import { describeDatabases } from "../support/databases.ts"
+import { describePostgresFirst } from "../support/databases.ts"
 import { describeSchema, makeOlderScript } from "./_schemas.ts"
 
 const KEY = "a0000000-0000-4000-8000-000000000001"
 /** The version before the migration, whatever its number is. */
 const BEFORE = readMigrations("migrations").find(({ name }) => name === "attribution")!.version - 1
 
-describeDatabases("a database of the version before attribution", (open) => {
+describePostgresFirst("a database of the version before attribution", (open) => {
   test("sums requests by Client from the migration on, indexes its runs, and its keys can have metadata", async () => {
     const db = await open({ empty: true })
     await migrate(db, undefined, makeOlderScript(BEFORE))

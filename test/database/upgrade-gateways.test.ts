@@ -3,11 +3,11 @@ import { expect, test } from "vitest"
 import { revokeKey } from "../../src/database/keys.ts"
 import { migrate } from "../../src/database/schema.ts"
 import { readSchemaState } from "../../src/database/schema-state.ts"
-import { describeDatabases } from "../support/databases.ts"
+import { describePostgresFirst } from "../support/databases.ts"
 
 const read = (file: string) => readFileSync(new URL(`../../migrations/${file}`, import.meta.url), "utf8")
 
-describeDatabases("a database of version 2 with rows", (open) => {
+describePostgresFirst("a database of version 2 with rows", (open) => {
   test("comes to the present version with its rows, and its gateways without a limit are named", async () => {
     const db = await open({ empty: true })
     await db.query(read("0001_foundation.sql"))

@@ -1,13 +1,13 @@
 import { expect, test } from "vitest"
 import { insertLimit } from "../../src/database/limits.ts"
 import { migrate } from "../../src/database/schema.ts"
-import { describeDatabases } from "../support/databases.ts"
+import { describePostgresFirst } from "../support/databases.ts"
 import { describeSchema, insertOldRequest, makeOlderScript } from "./_schemas.ts"
 
 /** The last version without limits. */
 const VERSION_BEFORE = 19
 
-describeDatabases(`a database with rows of version ${VERSION_BEFORE}`, (open) => {
+describePostgresFirst(`a database with rows of version ${VERSION_BEFORE}`, (open) => {
   test("gets limits, which count its rows", async () => {
     const db = await open({ empty: true })
     await db.query(makeOlderScript(VERSION_BEFORE))

@@ -1,12 +1,12 @@
 import { expect, test } from "vitest"
 import { migrate } from "../../src/database/schema.ts"
-import { describeDatabases } from "../support/databases.ts"
+import { describePostgresFirst } from "../support/databases.ts"
 import { describeSchema, makeOlderScript } from "./_schemas.ts"
 
 const JOURNAL = "c0000000-0000-4000-8000-000000000001"
 const LAST_ROW = "c0000000-0000-4000-8000-000000000002"
 
-describeDatabases("a database with journals of version 9", (open) => {
+describePostgresFirst("a database with journals of version 9", (open) => {
   test("keeps how far each is written, and knows of no rows from memory", async () => {
     const db = await open({ empty: true })
     await db.query(makeOlderScript(9))

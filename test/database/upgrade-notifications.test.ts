@@ -2,13 +2,13 @@ import { expect, test } from "vitest"
 import { listFailed } from "../../src/database/deliveries.ts"
 import { findNewKeys } from "../../src/database/first-uses.ts"
 import { migrate } from "../../src/database/schema.ts"
-import { describeDatabases } from "../support/databases.ts"
+import { describePostgresFirst } from "../support/databases.ts"
 import { describeSchema, insertOldRequest, makeOlderScript } from "./_schemas.ts"
 
 /** The last version without notifications. */
 const VERSION_BEFORE = 24
 
-describeDatabases(`a database with rows of version ${VERSION_BEFORE}`, (open) => {
+describePostgresFirst(`a database with rows of version ${VERSION_BEFORE}`, (open) => {
   test("gets tables for notifications, and its rows say which keys are not new", async () => {
     const db = await open({ empty: true })
     await db.query(makeOlderScript(VERSION_BEFORE))

@@ -1,12 +1,12 @@
 import { expect, test } from "vitest"
 import { migrate } from "../../src/database/schema.ts"
-import { describeDatabases } from "../support/databases.ts"
+import { describePostgresFirst } from "../support/databases.ts"
 import { describeSchema, insertOldRequest, makeOlderScript } from "./_schemas.ts"
 
 /** The last version without prices that are set in the database. */
 const VERSION_BEFORE = 17
 
-describeDatabases(`a database with rows of version ${VERSION_BEFORE}`, (open) => {
+describePostgresFirst(`a database with rows of version ${VERSION_BEFORE}`, (open) => {
   test("gets an empty table of prices that are set, and keeps its rows", async () => {
     const db = await open({ empty: true })
     await db.query(makeOlderScript(VERSION_BEFORE))

@@ -5,13 +5,13 @@ import { getKey, updateKey } from "../../src/database/keys.ts"
 import { createPriceHistoryStore } from "../../src/database/price-history.ts"
 import { migrate } from "../../src/database/schema.ts"
 import { readSchemaState } from "../../src/database/schema-state.ts"
-import { describeDatabases } from "../support/databases.ts"
+import { describePostgresFirst } from "../support/databases.ts"
 import { describeSchema, makeOlderScript, VERSION } from "./_schemas.ts"
 
 const KEY = "a0000000-0000-4000-8000-000000000001"
 const SECRET = "mdm_sk_0123456789abcdefghij"
 
-describeDatabases("a database of version 2", (open) => {
+describePostgresFirst("a database of version 2", (open) => {
   test("gets the history of prices and the discounts of keys, and keeps its keys, requests and totals", async () => {
     const db = await open({ empty: true })
     await migrate(db, undefined, makeOlderScript(2))

@@ -1,13 +1,13 @@
 import { expect, test } from "vitest"
 import { migrate } from "../../src/database/schema.ts"
 import { askRuns } from "../../src/reports/index.ts"
-import { describeDatabases } from "../support/databases.ts"
+import { describePostgresFirst } from "../support/databases.ts"
 import { describeSchema, insertOldRequest, makeOlderScript } from "./_schemas.ts"
 
 /** The last version without statistics of the runs of requests. */
 const VERSION_BEFORE = 18
 
-describeDatabases(`a database with rows of version ${VERSION_BEFORE}`, (open) => {
+describePostgresFirst(`a database with rows of version ${VERSION_BEFORE}`, (open) => {
   test("keeps its rows, and a list of few runs reads only their requests from then on", async () => {
     const db = await open({ empty: true })
     await db.query(makeOlderScript(VERSION_BEFORE))

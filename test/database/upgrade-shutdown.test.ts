@@ -1,7 +1,7 @@
 import { expect, test } from "vitest"
 import type { Database } from "../../src/database/_database.ts"
 import { migrate } from "../../src/database/schema.ts"
-import { describeDatabases } from "../support/databases.ts"
+import { describePostgresFirst } from "../support/databases.ts"
 import { aRecord } from "./_ledger.ts"
 import { describeSchema, makeOlderScript } from "./_schemas.ts"
 
@@ -21,7 +21,7 @@ async function add(db: Database, outcome: string): Promise<void> {
 const countErrors = async (db: Database) =>
   (await db.query("SELECT sum(requests)::int AS requests, sum(errors)::int AS errors FROM llm_usage_daily")).rows[0]
 
-describeDatabases("a database with rows of version 8", (open) => {
+describePostgresFirst("a database with rows of version 8", (open) => {
   test("counts requests that a shutdown cut off as errors from then on, and keeps its totals", async () => {
     const db = await open({ empty: true })
     await db.query(makeOlderScript(VERSION_BEFORE))

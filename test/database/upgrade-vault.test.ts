@@ -3,13 +3,13 @@ import { readMigrations } from "../../build/schema/migrations.ts"
 import { findCaller } from "../../src/database/key-lookups.ts"
 import { readEncryptedKeys } from "../../src/database/provider-keys.ts"
 import { migrate } from "../../src/database/schema.ts"
-import { describeDatabases } from "../support/databases.ts"
+import { describePostgresFirst } from "../support/databases.ts"
 import { describeSchema, makeOlderScript } from "./_schemas.ts"
 
 /** The last version without provider keys. */
 const VERSION_BEFORE = readMigrations("migrations").find(({ name }) => name === "vault")!.version - 1
 
-describeDatabases("a database with keys from before provider keys", (open) => {
+describePostgresFirst("a database with keys from before provider keys", (open) => {
   test("serves its keys before the upgrade and after it, and gets the table of provider keys", async () => {
     const db = await open({ empty: true })
     await db.query(makeOlderScript(VERSION_BEFORE))

@@ -8,7 +8,7 @@ import { prune } from "../../src/database/prune.ts"
 import { applyRepricings, type Repricing } from "../../src/database/repricings.ts"
 import { migrate } from "../../src/database/schema.ts"
 import { repairRollups, verifyLedger } from "../../src/database/verify.ts"
-import { describeDatabases, type OpenTestDatabase } from "../support/databases.ts"
+import { describeDatabases, describePostgresFirst, type OpenTestDatabase } from "../support/databases.ts"
 import { HANG_MS } from "../support/until.ts"
 import { aRecord, makeDirectory, openTestLedger } from "./_ledger.ts"
 import { makeOlderScript } from "./_schemas.ts"
@@ -42,7 +42,7 @@ function repricing(number: number, change: Partial<Repricing>): Repricing {
   }
 }
 
-describeDatabases("verify gives no false alarm", (open) => {
+describePostgresFirst("verify gives no false alarm", (open) => {
   test("[L16] after activating, pruning, repricing and deactivating, in each order", async () => {
     const db = await openWithRequests(open)
     await activateName(db, FEATURE)

@@ -1,13 +1,13 @@
 import { expect, test } from "vitest"
 import { migrate } from "../../src/database/schema.ts"
-import { describeDatabases } from "../support/databases.ts"
+import { describePostgresFirst } from "../support/databases.ts"
 import { aRecord, makeDirectory, openTestLedger } from "./_ledger.ts"
 import { describeSchema, makeOlderScript } from "./_schemas.ts"
 import { expectBalance, insertRequests } from "./_verify.ts"
 
 const WEBSOCKET = "0197a000-0000-7000-8000-000000000077"
 
-describeDatabases("a database with requests from before WebSockets were recorded", (open) => {
+describePostgresFirst("a database with requests from before WebSockets were recorded", (open) => {
   test("is like a new one afterwards: its requests are HTTP requests, and new rows name their WebSocket", async () => {
     const [db, fresh] = [await open({ empty: true }), await open()]
     await db.query(makeOlderScript(23))

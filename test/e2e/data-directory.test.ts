@@ -142,6 +142,17 @@ describe.skipIf(!canRun(AS_NOBODY))("a data directory of another user", () => {
   })
 })
 
+test.each([
+  ["/proc/nope", "the file system at /proc does not create it (ENOENT)"],
+  ["/dev/null/nope", "a part of it is a file (ENOTDIR)"],
+])("[U17] a data directory that cannot exist, %s, is explained in words", async (dataDir, why) => {
+  const { code, stderr } = await install(on(dataDir)).run(["serve", "--port", "0"])
+  expect(code).toBe(1)
+  expect(toComplaints(stderr)).toBe(
+    `error: cannot use the data directory ${dataDir}: ${why}; set storage.data_dir to a directory on a disk\n`,
+  )
+})
+
 const READ_ONLY = inNamespaces(["--mount"], `mount -t tmpfs -o ro tmpfs /mnt`)
 test.skipIf(!canRun(READ_ONLY))("a read-only file system is named as such, with both databases", async () => {
   const { run } = install(on("/mnt/data"), READ_ONLY)

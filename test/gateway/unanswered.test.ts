@@ -9,6 +9,8 @@ import { KEY, type Pipeline, startPipeline } from "../support/pipeline.ts"
 const provider = createServer()
 let book: PriceBook
 let gateway: Pipeline
+/** The same with a timeout that a silent provider exceeds. */
+let strict: Pipeline
 let answer: (response: ServerResponse) => void = () => {}
 
 beforeAll(async () => {
@@ -19,11 +21,12 @@ beforeAll(async () => {
   await once(provider.listen(0, "127.0.0.1"), "listening")
   book = await createPriceBook({ remoteUrl: "", refreshIntervalMs: 1000, now: Date.now, log: () => {} })
   const upstream = `http://127.0.0.1:${(provider.address() as AddressInfo).port}`
-  gateway = await startPipeline({ upstream, settings: { firstByteTimeoutMs: 100 }, price: book.price })
+  gateway = await startPipeline({ upstream, price: book.price })
+  strict = await startPipeline({ upstream, settings: { firstByteTimeoutMs: 100 }, price: book.price })
 })
 afterAll(async () => {
   provider.closeAllConnections()
-  await gateway.close()
+  await Promise.all([gateway.close(), strict.close()])
   book.close()
   await new Promise((resolve) => provider.close(resolve))
 })
@@ -54,8 +57,8 @@ describe("a request that was sent and has no answer has no cost, and none of 0",
 
   test("if the provider does not answer in time", async () => {
     answer = () => {}
-    expect((await post(gateway, "/v1/chat/completions")).status).toBe(504)
-    expect(await gateway.nextRecord()).toMatchObject({ ...UNMETERED, status_code: 504 })
+    expect((await post(strict, "/v1/chat/completions")).status).toBe(504)
+    expect(await strict.nextRecord()).toMatchObject({ ...UNMETERED, status_code: 504 })
   })
 
   test("if the provider disconnects before the head", async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest"
 import { verifyLedger } from "../../src/database/verify.ts"
-import { describeDatabases } from "../support/databases.ts"
+import { describePostgresFirst } from "../support/databases.ts"
 import {
   type Answer,
   CREATOR,
@@ -41,7 +41,7 @@ async function createBatch(gateway: Awaited<ReturnType<typeof startJobGateway>>)
   await gateway.send("POST", "/v1beta/models/gemini-2.5-flash:batchGenerateContent", { body: { batch: {} }, headers })
 }
 
-describeDatabases("a batch of Gemini's", (open) => {
+describePostgresFirst("a batch of Gemini's", (open) => {
   test("bills each of its inlined results once, to the key and metadata of the request that created it", async () => {
     const database = await open()
     const failed = { error: { code: 3, message: "bad" } }
@@ -147,7 +147,7 @@ describeDatabases("a batch of Gemini's", (open) => {
   })
 })
 
-describeDatabases("an interaction in the background", (open) => {
+describePostgresFirst("an interaction in the background", (open) => {
   const AGENT = { agent: "deep-research-pro-preview-12-2025", input: "x", background: true }
   const COST = "0.32"
   const anInteraction = (status: string) => ({

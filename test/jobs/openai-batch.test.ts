@@ -1,6 +1,6 @@
 import { expect, test } from "vitest"
 import { verifyLedger } from "../../src/database/verify.ts"
-import { describeDatabases } from "../support/databases.ts"
+import { describePostgresFirst } from "../support/databases.ts"
 import {
   type Answer,
   CREATOR,
@@ -55,14 +55,14 @@ const finishing: Answer = (request, response) => {
   response.end(part)
 }
 
-async function readJob(database: Awaited<ReturnType<Parameters<Parameters<typeof describeDatabases>[1]>[0]>>) {
+async function readJob(database: Awaited<ReturnType<Parameters<Parameters<typeof describePostgresFirst>[1]>[0]>>) {
   const { rows } = await database.query(
     "SELECT state, expected_items::int AS expected, billed_items::int AS billed, settled_at IS NOT NULL AS settled FROM llm_jobs",
   )
   return rows
 }
 
-describeDatabases("the results of a batch", (open) => {
+describePostgresFirst("the results of a batch", (open) => {
   test("are billed once per item, to the creator of the batch, however often they are downloaded", async () => {
     const database = await open()
     const gateway = await startJobGateway({ database, provider: await startProvider(finishing) })

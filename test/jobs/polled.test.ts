@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { describeDatabases } from "../support/databases.ts"
+import { describePostgresFirst } from "../support/databases.ts"
 import {
   type Answer,
   CREATOR,
@@ -35,7 +35,7 @@ function sendEvents(response: Parameters<Answer>[1], events: readonly object[]):
   response.end("event: done\ndata: [DONE]\n\n")
 }
 
-describeDatabases("a run of an assistant", (open) => {
+describePostgresFirst("a run of an assistant", (open) => {
   test("is billed once, in the row of its creation, whoever polls it", async () => {
     const database = await open()
     const provider = await startProvider((request, response) =>
@@ -108,7 +108,7 @@ describeDatabases("a run of an assistant", (open) => {
   })
 })
 
-describeDatabases("a film of Sora's", (open) => {
+describePostgresFirst("a film of Sora's", (open) => {
   const aVideo = (status: string) => ({
     id: "video_1",
     object: "video",
@@ -150,7 +150,7 @@ describeDatabases("a film of Sora's", (open) => {
   })
 })
 
-describeDatabases("a film of xAI's", (open) => {
+describePostgresFirst("a film of xAI's", (open) => {
   test.each([
     ["done", { usage: { cost_in_usd_ticks: 5_000_000_000 }, video: { url: "u", duration: 10 } }, "0.5", "exact"],
     ["expired", {}, "0", "free"],
@@ -176,7 +176,7 @@ describeDatabases("a film of xAI's", (open) => {
   })
 })
 
-describeDatabases("a film of Veo's", (open) => {
+describePostgresFirst("a film of Veo's", (open) => {
   const NAME = "models/veo-3.0-generate-001/operations/op1"
 
   test("that could not be made is free, and one that was made keeps the estimate of its order", async () => {

@@ -1,8 +1,8 @@
 // A gateway in a process of its own, which measures itself while its parent attacks it. Its argument is the address of
 // the provider. It answers each message of its parent with a `Measurement`, and then begins to measure anew.
 import { readFileSync, writeFileSync } from "node:fs"
-import { readCpuMs } from "../support/cpu.ts"
 import { startPipeline } from "../support/pipeline.ts"
+import { watchStalls } from "../support/stalls.ts"
 
 /** What the gateway measured since the last message. */
 export interface Measurement {
@@ -16,30 +16,21 @@ export interface Measurement {
   readonly openRequests: number
 }
 
-const INTERVAL_MS = 5
 const gateway = await startPipeline({ upstream: process.argv[2]!, settings: { maxBodyBytes: 64 * 1024 * 1024 } })
 
-let stallMs = 0
-let lastAt = performance.now()
-let lastCpuMs = readCpuMs()
-setInterval(() => {
-  const now = performance.now()
-  stallMs = Math.max(stallMs, Math.min(now - lastAt - INTERVAL_MS, readCpuMs() - lastCpuMs))
-  lastAt = performance.now()
-  lastCpuMs = readCpuMs()
-}, INTERVAL_MS)
+const stalls = watchStalls()
 
 process.on("message", () => {
   process.send!({
     port: gateway.port,
-    stallMs,
+    stallMs: stalls.longestMs,
     rss: process.memoryUsage.rss(),
     peakRss: readPeak(),
     rows: gateway.records.length,
     openRequests: gateway.gateway.openRequests(),
   } satisfies Measurement)
   writeFileSync("/proc/self/clear_refs", "5") // Resets the maximum of the resident memory.
-  stallMs = 0
+  stalls.reset()
 })
 
 process.on("disconnect", () => process.exit())

@@ -24,7 +24,8 @@ test("[LOG-01] a request with a known caller has exactly one row, whatever its o
   const left = async (text: string) => {
     const client = await connectRaw(gateway.port)
     client.send(text)
-    await client.until(/data: /)
+    // On a busy machine, this may be the answer of the gateway that the provider was too slow.
+    await client.until(/\r\n\r\n/)
     client.close()
   }
   const fates: (() => Promise<unknown>)[] = [

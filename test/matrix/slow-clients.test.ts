@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
+import { createTestDatabase } from "../support/postgres.ts"
 
 const SOCKETS = 1000
 const READ_TIMEOUT_MS = 2000
@@ -14,11 +15,13 @@ let gateway: RunningGateway
 let key: string
 beforeAll(async () => {
   fakeProvider = await startFakeProvider({ record: false })
-  home = createInstallation({
+  const settings = {
     MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
     MAJORDOMO_PRICING_REMOTE_URL: "",
     MAJORDOMO_SERVER_READ_TIMEOUT: `${READ_TIMEOUT_MS}ms`,
-  })
+    DATABASE_URL: (await createTestDatabase()).url,
+  }
+  home = createInstallation(settings, { inProcess: true })
   key = ((await home.runJson(["keys", "create", "--name", "test"])) as { key: string }).key
   gateway = await home.serve({ args: ["--quiet"] })
 })

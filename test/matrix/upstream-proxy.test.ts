@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { type ConnectProxy, startConnectProxy } from "../support/connect-proxy.ts"
 import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
+import { createTestDatabase } from "../support/postgres.ts"
 
 const path = (name: string) => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url))
 const read = (name: string) => readFileSync(path(name), "utf8")
@@ -20,7 +21,12 @@ beforeAll(async () => {
   const local = await startFakeProvider()
   proxy = await startConnectProxy({ credentials: "me:swordfish" })
   secureProxy = await startConnectProxy({ tls: { key: read("server.key"), cert: read("server.crt") } })
-  home = createInstallation({ MAJORDOMO_PRICING_REMOTE_URL: "", MAJORDOMO_UPSTREAM_CONNECT_TIMEOUT: "5s" })
+  const { url } = await createTestDatabase()
+  home = createInstallation({
+    MAJORDOMO_PRICING_REMOTE_URL: "",
+    MAJORDOMO_UPSTREAM_CONNECT_TIMEOUT: "5s",
+    DATABASE_URL: url,
+  })
   writeFileSync(join(home.home, "authorities.pem"), read("authority.crt") + read("proxied.crt"))
   writeFileSync(
     join(home.home, "majordomo.yaml"),

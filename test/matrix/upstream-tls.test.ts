@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
+import { createTestDatabase } from "../support/postgres.ts"
 
 const path = (name: string) => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url))
 const read = (name: string) => readFileSync(path(name), "utf8")
@@ -20,7 +21,8 @@ beforeAll(async () => {
   good = await startFakeProvider({ tls: { key: read("server.key"), cert: read("server.crt") } })
   expired = await startFakeProvider({ tls: { key: read("expired.key"), cert: read("expired.crt") } })
   old = await startOldTls()
-  home = createInstallation({ MAJORDOMO_PRICING_REMOTE_URL: "" })
+  const { url } = await createTestDatabase()
+  home = createInstallation({ MAJORDOMO_PRICING_REMOTE_URL: "", DATABASE_URL: url }, { inProcess: true })
   // NODE_EXTRA_CA_CERTS adds the test's own authority, so that a rejection does not come from missing trust.
   writeFileSync(join(home.home, "authorities.pem"), read("authority.crt") + read("expired.crt"))
   const provider = (name: string, url: string) => `  ${name}: { base_url: "${url}", format: openai }\n`

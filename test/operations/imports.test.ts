@@ -19,7 +19,7 @@ import { PROVIDER_CATALOG } from "../../src/providers/catalog.ts"
 import { expectBalance, insertRequests } from "../database/_verify.ts"
 import { aSpendLog } from "../imports/_litellm.ts"
 import { toPieces } from "../imports/_read.ts"
-import { describeDatabases, postgresAt } from "../support/databases.ts"
+import { describePostgresFirst, postgresAt } from "../support/databases.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 
 const NOW = Date.parse("2026-11-20T00:00:00Z")
@@ -75,7 +75,7 @@ async function readTotals(database: Database): Promise<unknown> {
   return JSON.parse(JSON.stringify(all).replace(/"(\d+)(?:\.0+|(\.\d*?)0+)"/g, '"$1$2"'))
 }
 
-describeDatabases("importing spend logs", (open) => {
+describePostgresFirst("importing spend logs", (open) => {
   test("a request has the cost of its source, its tokens in buckets, and its metadata", async () => {
     const database = await open()
     expect(await run(database, logs(1))).toMatchObject({

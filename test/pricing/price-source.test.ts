@@ -41,6 +41,7 @@ interface Changes {
   readonly cacheFile?: string
   readonly refreshIntervalMs?: number
   readonly timeoutMs?: number
+  readonly now?: () => number
 }
 
 function create({ at = url, ...more }: Changes = {}) {
@@ -70,6 +71,27 @@ describe("the fetched list", () => {
     const later = create()
     await later.load()
     expect(later.current()?.find("openai", "gpt-test", NOW)?.base.input).toBe("1")
+  })
+
+  test("has been fetched when the server last had it, also for a process that reads only the copy on disk", async () => {
+    answer = (request, response) => {
+      if (request.headers["if-none-match"] === '"1"') response.writeHead(304).end()
+      else response.setHeader("etag", '"1"').end(GOOD)
+    }
+    let now = NOW
+    const source = create({ now: () => now })
+    expect(source.check()).toEqual({ checkedAt: undefined, openedAt: NOW })
+    await source.refresh()
+    now = NOW + 3_600_000
+    expect(await source.refresh()).toMatchObject({ status: "unchanged" })
+    expect(source.check()).toEqual({ checkedAt: now, openedAt: NOW })
+
+    const command = create({ now: () => now + 60_000 })
+    await command.load()
+    expect(command.check()).toEqual({ checkedAt: now, openedAt: now + 60_000 })
+    answer = (_, response) => response.writeHead(500).end()
+    expect(await command.refresh()).toMatchObject({ status: "failed" })
+    expect(command.check()?.checkedAt).toBe(now)
   })
 
   test("is not transferred again if it has not changed", async () => {

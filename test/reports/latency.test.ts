@@ -20,7 +20,7 @@ import {
 } from "../../src/reports/index.ts"
 import { aRecord } from "../database/_ledger.ts"
 import { expectBalance, verifyDatabase } from "../database/_verify.ts"
-import { describeDatabases } from "../support/databases.ts"
+import { describePostgresFirst } from "../support/databases.ts"
 import { insertRandomUsage } from "../support/random-usage.ts"
 
 const ZONES = ["UTC", "Europe/Lisbon", "America/Los_Angeles", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Chatham"]
@@ -62,7 +62,7 @@ async function readHistograms(db: Database, question: LatencyQuestion, rollups: 
   return readLatency((await db.query(askLatency(question, rollups))).rows, question)
 }
 
-describeDatabases("latencies", (open) => {
+describePostgresFirst("latencies", (open) => {
   test("from rollups are those of the rows, at most 4.8 % off, and count the requests of usage, in six time zones", async () => {
     const db = await openWithRequests(open)
     const rollups = await readState(db)
@@ -169,7 +169,7 @@ describeDatabases("latencies", (open) => {
   })
 })
 
-describeDatabases("errors", (open) => {
+describePostgresFirst("errors", (open) => {
   test("are counted by what they say, beside the rates of all requests", async () => {
     const db = await open()
     const at = (hour: number) => `2026-11-20T${hour}:00:00.000Z`

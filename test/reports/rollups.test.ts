@@ -130,6 +130,23 @@ describe("a report from rollups equals the report from rows, to the last digit",
   })
 })
 
+describe("a report by a name whose earlier days are still being counted equals the report from rows", () => {
+  const days = ["2026-10-04T00:00:00Z", "2026-10-25T00:00:00Z", "2026-12-01T00:00:00Z"].map((day) => Date.parse(day))
+  const OF_NAME = [["User-Id"], ["User-Id", "day"], ["model"], ["key", "model"], ["hour"]]
+
+  test.each(ZONES)("in %s, with an index of later requests only", async (tz) => {
+    for (const [at, since] of days.entries()) {
+      const indexed = new Map([["User-Id", since + at * 12_345_678]])
+      const partly = { ...rollups, summed: new Set<string>(), countedFrom: new Map([["User-Id", since]]), indexed }
+      for (const by of OF_NAME)
+        for (const [start, until] of PERIODS) {
+          const question = toQuestion({ by, tz, since: start, until, filters: { where: { "User-Id": "u3" } } })
+          expect(await answer(question, partly), `${by} ${start}`).toEqual(await answer(question, NO_ROLLUPS))
+        }
+    }
+  })
+})
+
 describe("the bill and the API value of subscriptions add up to the costs of all requests", () => {
   test.each([["rollups"], ["rows"]])("by any dimension, from %s", async (from) => {
     const { rows } = await client.query(

@@ -2,6 +2,7 @@ import type { AddressInfo } from "node:net"
 import { createServer } from "node:net"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { createInstallation, type Installation } from "../support/gateway.ts"
+import { createTestDatabase } from "../support/postgres.ts"
 
 /** Returns a port that is free now. */
 async function findPort(): Promise<number> {
@@ -14,8 +15,8 @@ async function findPort(): Promise<number> {
 
 describe("with admin.port, the admin API and the dashboard have a listener of their own", () => {
   let installation: Installation
-  beforeAll(() => {
-    installation = createInstallation()
+  beforeAll(async () => {
+    installation = createInstallation({ DATABASE_URL: (await createTestDatabase()).url })
   })
   afterAll(() => installation.remove())
 

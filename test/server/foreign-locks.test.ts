@@ -74,6 +74,24 @@ test.each(CASES)(
   },
 )
 
+test("a key that is not in memory is rejected while the keys are locked, and the answer says when to try again", async () => {
+  const headers = { "X-Majordomo-Key": `mdm_sk_${"x".repeat(32)}` }
+  const { client } = await openSession("console")
+  await client.query("BEGIN")
+  await client.query("LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE")
+  const answer = await gateways.ask(0, { headers })
+  expect([answer.status, answer.headers.get("Retry-After")]).toEqual([503, expect.stringMatching(/^[1-9]\d*$/)])
+  expect(JSON.parse(answer.text)).toMatchObject({
+    error: { code: "keys_unavailable", message: "The gateway cannot check keys at the moment. Try again shortly." },
+  })
+  // A key that was valid a moment ago is still accepted.
+  await expectAnswers(3)
+  await client.query("ROLLBACK")
+  await expect.poll(async () => (await gateways.ask(0, { headers })).status, WAIT).toBe(401)
+  await expectWritten()
+  gateways.logs[0]!.length = 0
+})
+
 test("a change of the table that waits for a long report blocks batches: the report is named, for which it waits", async () => {
   const report = await openSession("report")
   const admin = await openSession("admin")

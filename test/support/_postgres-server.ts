@@ -17,6 +17,7 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import { findPostgresBinaries, type PostgresBinaries } from "./_postgres-binaries.ts"
 import { copyTree } from "./copy-tree.ts"
+import { findLastingDirectory } from "./memory-disk.ts"
 
 export interface PostgresServerOptions {
   /** Further settings, as on the command line: `{ max_connections: "20" }`. */
@@ -52,6 +53,8 @@ export interface PostgresServer {
 const PASSWORD = "test-password"
 const LOOSE = [
   "fsync=off",
+  // Compiling a statement takes more CPU time than any statement of a test.
+  "jit=off",
   "full_page_writes=off",
   "synchronous_commit=off",
   "shared_buffers=64MB",
@@ -133,7 +136,10 @@ async function initialise(dir: string, { bin, user }: PostgresBinaries, options:
  */
 async function makeTemplate({ bin, user }: PostgresBinaries): Promise<string> {
   const { stdout: version } = await promisify(execFile)(join(bin, "postgres"), ["--version"], { ...user, cwd: "/" })
-  const template = join(tmpdir(), `majordomo-test-cluster-${user?.uid ?? "own"}-${version.replace(/[^\w.]+/g, "-")}`)
+  const template = join(
+    findLastingDirectory(),
+    `majordomo-test-cluster-${user?.uid ?? "own"}-${version.replace(/[^\w.]+/g, "-")}`,
+  )
   if (existsSync(template)) return template
   const draft = mkdtempSync(`${template}.`)
   try {

@@ -40,3 +40,25 @@ const PROCESSES = new URL("../../bench/_processes.mjs", import.meta.url).href
 export async function loadBench(): Promise<BenchProcesses> {
   return (await import(PROCESSES)) as BenchProcesses
 }
+
+/** A gateway that the benchmark compares with ours. */
+export interface BenchRival {
+  readonly name: string
+  readonly pid: number
+  readonly port: number
+  readonly path?: string
+  readonly headers: Readonly<Record<string, string>>
+  countRows(): Promise<number | undefined>
+  stop(): Promise<void>
+}
+
+interface BenchRivals {
+  startRival(
+    rival: { readonly name: string; readonly dir: string },
+    where: { readonly origin: string; readonly databaseUrl: string; readonly directory: string },
+  ): Promise<BenchRival>
+}
+
+export async function loadRivals(): Promise<BenchRivals> {
+  return (await import(new URL("../../bench/_rival.mjs", import.meta.url).href)) as BenchRivals
+}

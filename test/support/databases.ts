@@ -4,9 +4,10 @@ import { join } from "node:path"
 import { afterAll, afterEach, beforeEach, describe } from "vitest"
 import type { Database } from "../../src/database/_database.ts"
 import { openDatabase, type StorageOptions } from "../../src/database/open.ts"
-import { createEmbeddedPool, type EmbeddedPool } from "./embedded-pool.ts"
+import { createEmbeddedPool } from "./embedded-pool.ts"
 import { copyTemplate } from "./embedded-template.ts"
 import { createTestDatabase } from "./postgres.ts"
+import { isThorough } from "./thorough.ts"
 
 /** The default settings, for tests to spread. */
 export const NO_POSTGRES: StorageOptions["postgres"] = {
@@ -28,14 +29,30 @@ export function postgresAt(url: string, more: Partial<StorageOptions["postgres"]
 
 export type OpenTestDatabase = (options?: { readonly empty?: boolean }) => Promise<Database>
 
+type Kind = Database["kind"]
+
+const BOTH: readonly Kind[] = ["postgres", "embedded"]
+
 /**
  * Runs the same tests on a real PostgreSQL and on the embedded engine. `open` returns a new database with the schema applied,
  * unless `empty`. A test may use it until the next test begins. What is opened outside of a test is for all tests of the file.
  * Call it at the top level of the file.
  */
-export function describeDatabases(name: string, tests: (open: OpenTestDatabase, kind: Database["kind"]) => void): void {
-  const pool = poolOfFile()
-  describe.each(["postgres", "embedded"] as const)(`${name} (%s)`, (kind) => {
+export function describeDatabases(name: string, tests: (open: OpenTestDatabase, kind: Kind) => void): void {
+  describeEach(BOTH, name, tests)
+}
+
+/**
+ * Does the same for rules of plain SQL, which both engines keep if one does: without THOROUGH=1, their tests run on PostgreSQL
+ * alone, because the embedded engine takes three times as long.
+ */
+export function describePostgresFirst(name: string, tests: (open: OpenTestDatabase, kind: Kind) => void): void {
+  describeEach(isThorough ? BOTH : ["postgres"], name, tests)
+}
+
+function describeEach(kinds: readonly Kind[], name: string, tests: (open: OpenTestDatabase, kind: Kind) => void): void {
+  returnAtEndOfFile()
+  describe.each(kinds)(`${name} (%s)`, (kind) => {
     const closers: (() => Promise<unknown>)[] = []
     beforeEach(() => pool.beginTest())
     afterEach(() => pool.endTest())
@@ -53,18 +70,18 @@ export function describeDatabases(name: string, tests: (open: OpenTestDatabase, 
   })
 }
 
-let currentPool: EmbeddedPool | undefined
+/** Its engines go on for the next file of this process. */
+const pool = createEmbeddedPool()
+/** Whether the file whose tests are collected now gives back what it is lent. */
+let isReturned = false
 
-/** Returns the pool of the file whose tests are collected now. It is closed when they end. */
-function poolOfFile(): EmbeddedPool {
-  if (currentPool !== undefined) return currentPool
-  const pool = createEmbeddedPool()
-  currentPool = pool
+function returnAtEndOfFile(): void {
+  if (isReturned) return
+  isReturned = true
   afterAll(async () => {
-    currentPool = undefined
-    await pool.close()
+    isReturned = false
+    await pool.endFile()
   })
-  return pool
 }
 
 /** Returns the settings of an embedded database without the schema. */

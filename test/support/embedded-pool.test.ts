@@ -42,4 +42,11 @@ describe("an engine that a finished test has used", () => {
     await lend()
     expect(new Set(titles.slice(3)).size).toBe(2)
   })
+
+  test("goes on for the next file, and no more than two do", async () => {
+    await lend()
+    await pool.endFile()
+    for (let loan = 0; loan < 3; loan++) await lend()
+    expect(titles.slice(-3).map((title) => titles.indexOf(title) < titles.length - 3)).toEqual([true, true, false])
+  })
 })

@@ -10,10 +10,15 @@ export interface EmbeddedPool {
   lend(): Promise<Database>
   /** Call it before each test: what the previous test was lent is free from now on. */
   beginTest(): void
-  /** Call it after each test: what is lent until the next test begins is kept until `close`. */
+  /** Call it after each test: what is lent until the next test begins is kept until `endFile`. */
   endTest(): void
+  /** Call it after the tests of a file: all that was lent is free from now on, and few engines stay for the next file. */
+  endFile(): Promise<void>
   close(): Promise<void>
 }
+
+/** As many as most tests use at once. Each has hundreds of megabytes. */
+const MAX_IDLE = 2
 
 interface Engine {
   readonly dataDir: string
@@ -28,8 +33,8 @@ interface Loan {
 
 /** Emptying a database takes about 30 ms of CPU time, and starting an engine 700 ms. */
 export function createEmbeddedPool(): EmbeddedPool {
-  const engines: Engine[] = []
-  const clients: Database[] = []
+  const engines = new Set<Engine>()
+  const kept: Loan[] = []
   const lent: Loan[] = []
   const returned: Loan[] = []
   let isTesting = false
@@ -38,6 +43,7 @@ export function createEmbeddedPool(): EmbeddedPool {
     for (let loan = returned.pop(); loan !== undefined; loan = returned.pop()) {
       await loan.client.close()
       if (await empty(loan.engine)) return loan.engine
+      await stop(loan.engine)
     }
     return undefined
   }
@@ -46,15 +52,26 @@ export function createEmbeddedPool(): EmbeddedPool {
     copyTemplate(dataDir)
     const owner = await openEmbedded({ dataDir, role: "serve", log: () => {} })
     const engine = { dataDir, owner, fresh: await readContents(owner) }
-    engines.push(engine)
+    engines.add(engine)
     return engine
+  }
+  const stop = async (engine: Engine) => {
+    engines.delete(engine)
+    await engine.owner.close()
+    rmSync(engine.dataDir, { recursive: true, force: true, maxRetries: 5 })
+  }
+  const endFile = async (maxIdle: number) => {
+    returned.push(...lent.splice(0), ...kept.splice(0))
+    for (const { engine, client } of returned.splice(maxIdle)) {
+      await client.close()
+      await stop(engine)
+    }
   }
   return {
     async lend() {
       const engine = (await takeReturned()) ?? (await start())
       const client = await joinEmbedded(engine.dataDir)
-      clients.push(client)
-      if (isTesting) lent.push({ engine, client })
+      ;(isTesting ? lent : kept).push({ engine, client })
       return client
     },
     beginTest() {
@@ -64,13 +81,8 @@ export function createEmbeddedPool(): EmbeddedPool {
     endTest() {
       isTesting = false
     },
-    async close() {
-      for (const client of clients) await client.close()
-      for (const { owner, dataDir } of engines) {
-        await owner.close()
-        rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 })
-      }
-    },
+    endFile: () => endFile(MAX_IDLE),
+    close: () => endFile(0),
   }
 }
 

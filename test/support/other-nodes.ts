@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { findLastingDirectory } from "./memory-disk.ts"
 
-const CACHE = join(tmpdir(), "majordomo-test-nodes")
+const CACHE = join(findLastingDirectory(), "majordomo-test-nodes")
 const INSTALL_LIMIT_MS = 120_000
 
 /**

@@ -2,6 +2,7 @@ import { connect } from "node:net"
 import { text } from "node:stream/consumers"
 import pg from "pg"
 import { inject } from "vitest"
+import { created } from "./_created-databases.ts"
 
 export { type PostgresServer, type PostgresServerOptions, startPostgres } from "./_postgres-server.ts"
 
@@ -17,7 +18,7 @@ export interface TestDatabase {
   readonly name: string
   /** The directory of the server's Unix socket: `psql -h SOCKET_DIR -U postgres NAME`. */
   readonly socketDir: string
-  /** Disconnects all clients and drops the database. Needed only to free space, because the server ends with the run. */
+  /** Disconnects all clients and drops the database, which otherwise happens when the test file has ended. */
   drop(): Promise<void>
 }
 
@@ -32,10 +33,31 @@ export async function createTestDatabase({ empty = false } = {}): Promise<TestDa
     server.url,
     `CREATE DATABASE ${name} TEMPLATE ${empty ? "template0" : server.template} ${server.strategy}`,
   )
+  names.push(name)
+  created.drop ??= () => dropUnused(server.url)
   const url = new URL(server.url)
   url.pathname = `/${name}`
   const drop = () => runOnce(server.url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
   return { url: url.href, name, socketDir: server.socketDir, drop }
+}
+
+/** The databases of the current test file. */
+const names: string[] = []
+
+/** Drops them, except those to which something is still connected: the end of its connection could fail the run. */
+async function dropUnused(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    const unused = await client.query<{ name: string }>(
+      `SELECT datname AS name FROM pg_database WHERE datname = ANY($1)
+        AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE pg_stat_activity.datid = pg_database.oid)`,
+      [names.splice(0)],
+    )
+    for (const { name } of unused.rows) await client.query(`DROP DATABASE IF EXISTS ${name}`)
+  } finally {
+    await client.end()
+  }
 }
 
 /** What the global setup responds at `postgresDoor`. */

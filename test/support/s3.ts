@@ -26,6 +26,8 @@ export interface S3Server {
     readonly headers: IncomingMessage["headers"]
     readonly body: Buffer
   }[]
+  /** The keys of uploads in parts that were begun and neither completed nor aborted, by their ids. */
+  readonly uploads: ReadonlyMap<string, string>
   /** The number of requests that arrived, whatever the response. */
   readonly requests: number
   fault: Fault | ((key: string) => Fault | undefined) | undefined
@@ -62,6 +64,7 @@ export async function startS3({ region = REGION } = {}): Promise<S3Server> {
   })
   const { port: storePort } = await store.run()
   const puts: { key: string; headers: IncomingMessage["headers"]; body: Buffer }[] = []
+  const uploads = new Map<string, string>()
   const keys = new Set<string>()
   const sockets = new Set<Socket>()
   const waiting: { count: number; resolve(): void }[] = []
@@ -87,16 +90,52 @@ export async function startS3({ region = REGION } = {}): Promise<S3Server> {
     const fault = typeof server.fault === "function" ? server.fault(key) : server.fault
     const wrong = findWrong(request, body, { now: Date.now() + server.clockAheadMs, region })
     if (wrong !== undefined) refuse(response, wrong)
+    else if (fault === undefined && answersUploads(request, response)) return
     else if (fault === undefined) pass(request, response, key, body)
     else if ("status" in fault) refuse(response, fault)
     else if ("garbage" in fault) response.writeHead(500).end(fault.garbage)
     else if ("slowMs" in fault) setTimeout(() => pass(request, response, key, body), fault.slowMs)
   }
 
+  /** Lists and aborts uploads, which s3rver cannot: at most two in one answer. Returns whether the request asked for that. */
+  function answersUploads({ method, url }: IncomingMessage, response: ServerResponse): boolean {
+    const query = new URL(url!, "http://127.0.0.1").searchParams
+    const id = query.get("uploadId")
+    if (method === "DELETE" && id !== null) {
+      response.writeHead(uploads.delete(id) ? 204 : 404).end()
+      return true
+    }
+    if (method !== "GET" || !query.has("uploads")) return false
+    const after = query.get("upload-id-marker") ?? ""
+    const prefix = query.get("prefix") ?? ""
+    const all = [...uploads].sort(([a], [b]) => (a < b ? -1 : 1))
+    const found = all.filter(([id, key]) => key.startsWith(prefix) && id > after)
+    const items = found.slice(0, 2).map(([id, key]) => `<Upload><Key>${key}</Key><UploadId>${id}</UploadId></Upload>`)
+    const [id2, key2] = found[1] ?? []
+    const next = `<NextKeyMarker>${key2}</NextKeyMarker><NextUploadIdMarker>${id2}</NextUploadIdMarker>`
+    const more = `<IsTruncated>${found.length > 2}</IsTruncated>${found.length > 2 ? next : ""}`
+    response
+      .writeHead(200, { "Content-Type": "application/xml" })
+      .end(`<?xml version="1.0"?><ListMultipartUploadsResult>${more}${items.join("")}</ListMultipartUploadsResult>`)
+    return true
+  }
+
+  /** A POST begins an upload in parts, or completes it. */
+  function noteUpload(url: string, key: string, reply: IncomingMessage): void {
+    const id = new URL(url, "http://127.0.0.1").searchParams.get("uploadId")
+    if (id !== null) uploads.delete(id)
+    else
+      reply.on("data", (xml: Buffer) => {
+        const begun = /<UploadId>([^<]+)/.exec(xml.toString())?.[1]
+        if (begun !== undefined) uploads.set(begun, key)
+      })
+  }
+
   function pass(request: IncomingMessage, response: ServerResponse, key: string, body: Buffer): void {
     const { authorization: _, "x-amz-content-sha256": __, ...headers } = request.headers
     const onward = send({ port: storePort, method: request.method, path: request.url, headers }, (reply) => {
       response.writeHead(reply.statusCode!, reply.headers)
+      if (request.method === "POST") noteUpload(request.url!, key, reply)
       reply.pipe(response)
       if (request.method !== "PUT" || reply.statusCode !== 200) return
       puts.push({ key, headers: request.headers, body })
@@ -112,6 +151,7 @@ export async function startS3({ region = REGION } = {}): Promise<S3Server> {
       return `http://127.0.0.1:${port}`
     },
     puts,
+    uploads,
     get requests() {
       return requests
     },

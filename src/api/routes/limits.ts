@@ -45,7 +45,7 @@ const use = z.object({
 /** A limit with its use. */
 export const listedLimit = limit.extend(use.shape)
 
-const id = z.string().describe("the id or the name of a limit")
+const id = z.string().describe("the id of a limit, the beginning of it, or its name")
 
 /** The operation checks the values, because its errors name the nearest valid one. */
 const oneOf = (names: readonly string[]) => z.string().meta({ enum: names })

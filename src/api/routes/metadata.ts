@@ -53,7 +53,7 @@ export const metadata = {
       name: z.string(),
       key: z.string().nullable(),
       active: z.literal(true),
-      indexed: z.number().describe("earlier requests that were added to the index"),
+      indexed: z.number().describe("earlier requests that were indexed; only for all keys"),
     }),
     needs: ["database"],
     parse: (input) => parseName(input),

@@ -29,7 +29,7 @@ const listed = providerKey.extend({
     .describe("the API keys bound to it"),
 })
 
-const id = z.string().describe("the id of a provider key, or PROVIDER:ALIAS")
+const id = z.string().describe("the id of a provider key, the beginning of it, or PROVIDER:ALIAS")
 const secret = z.string().describe("the key; two lines or JSON for aws, the JSON of a service account for google")
 
 export const providerKeys = {

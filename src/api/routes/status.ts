@@ -48,7 +48,14 @@ export const status = {
       prices: z.object({
         models: z.number(),
         lists: z.array(z.string()).readonly().describe("the lists that are fetched"),
-        checked_at: z.string().nullable().describe("when the list that was fetched the longest ago was fetched"),
+        fetched: z.record(z.string(), z.string().nullable()).describe("when each was last fetched; null: never"),
+        checked_at: z
+          .string()
+          .nullable()
+          .describe(
+            "when the one that was fetched the longest ago was fetched; null: none is fetched, or one never was",
+          ),
+        stale_since: z.string().nullable().describe("since when one could not be fetched, as far as it is known"),
       }),
       unpriced: z
         .object({ requests: z.number(), models: z.array(z.string()).readonly() })

@@ -72,7 +72,7 @@ export const tokens = {
     path: "/tokens/{id}",
     role: "admin",
     summary: "reject an admin token from now on, and end the sessions of those who signed in with it",
-    input: z.strictObject({ id }),
+    input: z.strictObject({ id: z.string().describe("the id of an admin token, the beginning of it, or its name") }),
     output: token.extend({ was_revoked_before: z.boolean().describe("nothing changed") }),
     needs: ["database"],
     run: (context, input) => revokeToken(context, input),

@@ -75,9 +75,16 @@ export async function openObjects(settings: S3Settings, { partBytes = PART_BYTES
       await tell("remove", client.send(new sdk.DeleteObjectCommand({ Bucket, Key })))
     },
     async abortUploads(Prefix) {
-      const answer = await client.send(new sdk.ListMultipartUploadsCommand({ Bucket, Prefix })).catch(() => undefined)
-      for (const { Key, UploadId } of answer?.Uploads ?? []) {
-        await client.send(new sdk.AbortMultipartUploadCommand({ Bucket, Key, UploadId })).catch(() => {})
+      // Where they may not be listed, a lifecycle rule of the bucket has to remove them.
+      for (let next: { KeyMarker?: string; UploadIdMarker?: string } = {}; ; ) {
+        const list = new sdk.ListMultipartUploadsCommand({ Bucket, Prefix, ...next })
+        const answer = await client.send(list).catch(() => undefined)
+        for (const { Key, UploadId } of answer?.Uploads ?? []) {
+          await client.send(new sdk.AbortMultipartUploadCommand({ Bucket, Key, UploadId })).catch(() => {})
+        }
+        const { IsTruncated, NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = answer ?? {}
+        if (IsTruncated !== true || KeyMarker === undefined || UploadIdMarker === undefined) return
+        next = { KeyMarker, UploadIdMarker }
       }
     },
     close: () => client.destroy(),

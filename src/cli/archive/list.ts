@@ -1,6 +1,7 @@
 import { archive } from "../../api/routes/archive.ts"
 import { call, REMOTE } from "../_call.ts"
 import { defineCommand, JSON_OPTION } from "../_command.ts"
+import { toExactDollars } from "../_money.ts"
 import { findScreen, print, printJson, printMessage } from "../_print.ts"
 import { type Column, renderTable } from "../_table.ts"
 import { withThousands } from "../_text.ts"
@@ -40,7 +41,7 @@ export default defineCommand({
       column(
         "Cost",
         "right",
-        items.map(({ cost }) => `$${cost}`),
+        items.map(({ cost }) => toExactDollars(cost)),
       ),
       column(
         "Files",

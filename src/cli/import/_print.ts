@@ -1,5 +1,5 @@
 import type { ImportedModel, ImportResult } from "../../operations/imports/summary.ts"
-import { alignPoints } from "../_money.ts"
+import { alignPoints, toExactDollars } from "../_money.ts"
 import { findScreen, print, printMessage, type Screen } from "../_print.ts"
 import { renderTable, toCounts } from "../_table.ts"
 import { withThousands } from "../_text.ts"
@@ -35,7 +35,7 @@ function renderModels(models: readonly ImportedModel[], screen: Screen): string 
         cells: toCounts(models.map(({ output_tokens: tokens }) => tokens)),
         hideRank: 2,
       },
-      { title: "Cost", align: "right", cells: alignPoints(models.map(({ total_cost: cost }) => `$${cost}`)) },
+      { title: "Cost", align: "right", cells: alignPoints(models.map(({ total_cost: cost }) => toExactDollars(cost))) },
       { title: "No cost", align: "right", cells: toCounts(models.map(({ unpriced }) => unpriced)), hideRank: 1 },
     ],
     screen,
@@ -48,7 +48,7 @@ function describe(result: ImportResult): readonly string[] {
   if (models.length > MAX_MODELS) lines.push(`and ${count(models.length - MAX_MODELS, "more model")}`)
   if (requests === 0) lines.push(`${isDry ? "Nothing would be" : "Nothing was"} imported: the file has no new request`)
   else {
-    const when = `from ${first!.slice(0, 10)} to ${last!.slice(0, 10)} (UTC), $${cost}`
+    const when = `from ${first!.slice(0, 10)} to ${last!.slice(0, 10)} (UTC), ${toExactDollars(cost)}`
     lines.push(
       `${count(requests, "request")} ${isDry ? "would be" : requests === 1 ? "was" : "were"} imported: ${when}`,
     )

@@ -2,7 +2,7 @@ import { imports } from "../../api/routes/imports.ts"
 import type { ImportObject } from "../../operations/imports/list.ts"
 import { call, REMOTE } from "../_call.ts"
 import { defineCommand, JSON_OPTION } from "../_command.ts"
-import { alignPoints } from "../_money.ts"
+import { alignPoints, toExactDollars } from "../_money.ts"
 import { findScreen, print, printJson, printMessage, type Screen } from "../_print.ts"
 import { renderTable, toCounts } from "../_table.ts"
 import { toTime } from "../keys/_keys.ts"
@@ -28,7 +28,7 @@ function renderImports(all: readonly ImportObject[], screen: Screen): string {
       { title: "Source", align: "left", cells: all.map(({ source }) => source) },
       { title: "Imported", align: "left", cells: all.map(({ started_at: at }) => toTime(at)), hideRank: 2 },
       { title: "Requests", align: "right", cells: toCounts(all.map(({ requests }) => requests)) },
-      { title: "Cost", align: "right", cells: alignPoints(all.map(({ total_cost: cost }) => `$${cost}`)) },
+      { title: "Cost", align: "right", cells: alignPoints(all.map(({ total_cost: cost }) => toExactDollars(cost))) },
       { title: "Period", align: "left", cells: all.map(toPeriod), hideRank: 1 },
       { title: "Status", align: "left", cells: all.map(({ status }) => status) },
     ],

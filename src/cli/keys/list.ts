@@ -15,7 +15,7 @@ export default defineCommand({
     const all = await call(args, keys.list, {})
     if (args.json) printJson(all)
     else if (all.length > 0) print(renderKeys(all, findScreen()))
-    else printMessage("No keys yet. The first one: majordomo-gateway keys create --name Development")
+    else printMessage("No keys yet. The first one:\n  majordomo-gateway keys create --name Development")
   },
 })
 

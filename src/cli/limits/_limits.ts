@@ -7,7 +7,11 @@ import { type Column, renderTable } from "../_table.ts"
 import { printable, withThousands } from "../_text.ts"
 import { toTime } from "../keys/_keys.ts"
 
-export const LIMIT = { type: "positional", required: true, description: "the limit's name or id" } as const
+export const LIMIT = {
+  type: "positional",
+  required: true,
+  description: "the limit's name, its id, or the beginning of its id",
+} as const
 
 /** The fields of a limit as options. Those of filters take an empty text, which removes the filter. */
 export const FIELDS = {

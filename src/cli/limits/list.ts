@@ -16,7 +16,7 @@ export default defineCommand({
     else if (all.length > 0) print(renderLimits(all, findScreen(), Date.now()))
     else
       printMessage(
-        "No limits yet. The first one: majordomo-gateway limits create NAME --measure cost --amount 50 --window month",
+        "No limits yet. The first one:\n  majordomo-gateway limits create NAME --measure cost --amount 50 --window month",
       )
   },
 })

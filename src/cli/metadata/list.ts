@@ -4,7 +4,7 @@ import { call, REMOTE } from "../_call.ts"
 import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { findScreen, print, printJson, printMessage, type Screen } from "../_print.ts"
 import { renderTable, toCounts } from "../_table.ts"
-import { withThousands } from "../_text.ts"
+import { withThousands, wrap } from "../_text.ts"
 import { toTime } from "../keys/_keys.ts"
 
 export default defineCommand({
@@ -33,7 +33,8 @@ function renderNames(names: readonly MetadataName[], screen: Screen): string {
   )
   if (names.every(isCountedWhole)) return table
   const sample = withThousands(SAMPLED_REQUESTS)
-  return `${table}* in the newest ${sample} requests; the values of active names are counted in all requests.\n`
+  const note = `* in the newest ${sample} requests; the values of active names are counted in all requests.`
+  return `${table}${wrap(note, screen.width).join("\n")}\n`
 }
 
 function describeActive({ active, active_keys }: MetadataName): string {

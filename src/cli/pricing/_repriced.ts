@@ -1,6 +1,6 @@
 import { describeRepriced } from "../../operations/reprice/reprice.ts"
 import type { RepricedModel } from "../../operations/reprice/summary.ts"
-import { alignPoints } from "../_money.ts"
+import { alignPoints, toExactDollars } from "../_money.ts"
 import type { Screen } from "../_print.ts"
 import { renderTable, toCounts } from "../_table.ts"
 import { printable, withThousands } from "../_text.ts"
@@ -27,8 +27,8 @@ function renderModels(models: readonly RepricedModel[], screen: Screen): string 
       { title: "Provider", align: "left", cells: models.map(({ provider }) => provider), hideRank: 1 },
       { title: "Model", align: "left", cells: models.map(({ model }) => model || "(no model)"), shrinks: true },
       { title: "Requests", align: "right", cells: toCounts(models.map(({ changed }) => changed)) },
-      { title: "Cost before", align: "right", cells: alignPoints(models.map(({ before }) => `$${before}`)) },
-      { title: "Cost after", align: "right", cells: alignPoints(models.map(({ after }) => `$${after}`)) },
+      { title: "Cost before", align: "right", cells: alignPoints(models.map(({ before }) => toExactDollars(before))) },
+      { title: "Cost after", align: "right", cells: alignPoints(models.map(({ after }) => toExactDollars(after))) },
     ],
     screen,
   )

@@ -46,7 +46,7 @@ function renderPrice(price: Price, screen: Screen): string {
       },
       { title: "per", align: "left", cells: rates.map(([, rate]) => (rate["usd_each"] ? "piece" : "million tokens")) },
       { title: "Source", align: "left", cells: rates.map(([, { source }]) => source ?? "") },
-      { title: "Date", align: "left", cells: rates.map(([, { date }]) => date ?? "") },
+      { title: "Date", align: "left", cells: rates.map(([, { date }]) => date ?? ""), hideRank: 1 },
     ],
     screen,
   )

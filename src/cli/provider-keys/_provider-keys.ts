@@ -9,7 +9,7 @@ import { toTime } from "../keys/_keys.ts"
 export const REFERENCE = {
   type: "positional",
   required: true,
-  description: "the provider key: PROVIDER:ALIAS, or its id, as provider-keys list shows them",
+  description: "the provider key: PROVIDER:ALIAS, its id, or the beginning of its id",
 } as const
 
 export const KIND = {

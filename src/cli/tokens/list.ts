@@ -14,7 +14,7 @@ export default defineCommand({
     const all = await call(args, tokens.list, {})
     if (args.json) printJson(all)
     else if (all.length > 0) print(renderTokens(all, findScreen()))
-    else printMessage("No admin tokens yet. The first one: majordomo-gateway tokens create --name NAME --role admin")
+    else printMessage("No admin tokens yet. The first one:\n  majordomo-gateway tokens create --name NAME --role admin")
   },
 })
 

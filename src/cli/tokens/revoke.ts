@@ -9,12 +9,12 @@ import { toTime } from "../keys/_keys.ts"
 export default defineCommand({
   meta: { name: "revoke", description: "reject an admin token from now on, and end the sessions that began with it" },
   args: {
-    id: { type: "positional", required: true, description: "the token's id, as tokens list shows it" },
+    id: { type: "positional", required: true, description: "the token's name, its id, or the beginning of its id" },
     ...YES_OPTION,
     ...JSON_OPTION,
     ...REMOTE,
   },
-  examples: ["majordomo-gateway tokens revoke a1b2c3d4-e5f6-7890-abcd-ef1234567890"],
+  examples: ["majordomo-gateway tokens revoke grafana", "majordomo-gateway tokens revoke a1b2c3d4"],
   async run({ args }) {
     await confirm(`Revoke the admin token ${printable(args.id)} for good?`, args)
     const revoked = await call(args, tokens.revoke, { id: args.id })

@@ -1,4 +1,5 @@
 import { type Invoice, NONE } from "../../operations/usage/invoice.ts"
+import { toExactDollars } from "../_money.ts"
 import { printable, withThousands } from "../_text.ts"
 import { describePeriod } from "./_period.ts"
 
@@ -65,7 +66,7 @@ ${isShared ? `<p>The cost of ${escapeHtml(`${by[0]}=${allocation.group}`)} is sh
  */
 export function toAmount(amount: string | null, unpriced = 0): string {
   if (amount === null) return "unpriced"
-  return `${unpriced > 0 ? ">" : ""}$${amount}`
+  return `${unpriced > 0 ? ">" : ""}${toExactDollars(amount)}`
 }
 
 function toRow(cell: "th" | "td", texts: readonly string[]): string {

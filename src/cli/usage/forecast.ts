@@ -4,7 +4,8 @@ import { call, REMOTE } from "../_call.ts"
 import { checkFormat, defineCommand, JSON_OPTION } from "../_command.ts"
 import { toCsv } from "../_csv.ts"
 import { EXACT_OPTION, toDollars } from "../_money.ts"
-import { print, printJson } from "../_print.ts"
+import { findScreen, print, printJson, type Screen } from "../_print.ts"
+import { wrap } from "../_text.ts"
 import { WATCH_OPTION } from "../_watch.ts"
 import { printNotes } from "./_notes.ts"
 import { FILTER_OPTIONS, toChoice } from "./_options.ts"
@@ -38,13 +39,17 @@ export default defineCommand({
           [found].map((each) => FIELDS.map((name) => each[name])),
         ),
       )
-    } else print(toPeriodLine(found) + renderForecast(found))
+    } else print(toPeriodLine(found) + renderForecast(found, findScreen()))
   },
 })
 
-function renderForecast({ to_date, unpriced, forecast, low, high }: Forecast): string {
+export function renderForecast({ to_date, unpriced, forecast, low, high }: Forecast, screen: Screen): string {
   const lines = [`So far      ${to_date === null ? "unpriced" : `${unpriced > 0 ? ">" : ""}${toDollars(to_date)}`}`]
   if (forecast === null) return `${lines[0]}\n`
-  lines.push(`At its end  about ${toDollars(forecast)}, from ${toDollars(low!)} to ${toDollars(high!)}`)
+  const range = wrap(
+    `about ${toDollars(forecast)}, from ${toDollars(low!)} to ${toDollars(high!)}`,
+    screen.width && screen.width - 12,
+  )
+  lines.push(...range.map((line, i) => `${i === 0 ? "At its end  " : " ".repeat(12)}${line}`))
   return `${lines.join("\n")}\n`
 }

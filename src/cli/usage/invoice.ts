@@ -67,7 +67,7 @@ async function write(file: string, text: string): Promise<void> {
   }
 }
 
-function renderInvoice({ by, rows, total, allocation }: Invoice, screen: Screen): string {
+export function renderInvoice({ by, rows, total, allocation }: Invoice, screen: Screen): string {
   const column = (title: string, cells: readonly string[], sum: string, hideRank?: number) =>
     ({ title, align: "right", cells, total: sum, hideRank }) as const
   const money = (title: string, amounts: readonly string[], sum: string) => {
@@ -88,7 +88,13 @@ function renderInvoice({ by, rows, total, allocation }: Invoice, screen: Screen)
   ]
   const table = renderTable(
     [
-      { title: by[0]!, align: "left", cells: rows.map((row) => String(row[by[0]!] ?? NONE)), total: "Total" },
+      {
+        title: by[0]!,
+        align: "left",
+        cells: rows.map((row) => String(row[by[0]!] ?? NONE)),
+        total: "Total",
+        shrinks: true,
+      },
       counts("Requests", "requests"),
       counts("Input", "input_tokens", 2),
       counts("Output", "output_tokens", 2),

@@ -69,7 +69,7 @@ export function renderRuns(runs: readonly Run[], tz: string, screen: Screen): st
       text("Trace", ({ trace }) => trace, { shrinks: true }),
       moment("Last", ({ last }) => last),
       moment("First", ({ first }) => first, { hideRank: 4 }),
-      text("Took", (run) => toDuration(run.duration_ms), { align: "right" }),
+      text("Took", (run) => toDuration(run.duration_ms), { align: "right", hideRank: 0 }),
       count("Requests", ({ requests }) => requests),
       count("Errors", ({ errors }) => errors, 1),
       count("Input", ({ input_tokens }) => input_tokens, 3),

@@ -45,7 +45,7 @@ export async function deleteToken(query: RunQuery, secret: string): Promise<bool
 }
 
 /** Returns all tokens, the oldest first. */
-export async function readTokens(db: Database): Promise<AdminToken[]> {
+export async function readTokens(db: Pick<Database, "query">): Promise<AdminToken[]> {
   const { rows } = await db.query<AdminToken>(`SELECT ${COLUMNS} FROM majordomo_admin_tokens ORDER BY created_at, id`)
   return rows
 }

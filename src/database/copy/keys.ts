@@ -75,7 +75,12 @@ export async function copyMetadataNames(source: Database, target: Database): Pro
     target,
     `INSERT INTO llm_usage_metadata_names SELECT * FROM json_populate_recordset(NULL::llm_usage_metadata_names, $1::json)
       ON CONFLICT DO NOTHING`,
-    [await readAll(source, "SELECT name, every_key, summed, indexed, summed_since FROM llm_usage_metadata_names")],
+    [
+      await readAll(
+        source,
+        "SELECT name, every_key, summed, indexed, summed_since, indexed_since FROM llm_usage_metadata_names",
+      ),
+    ],
   )
   await write(
     target,

@@ -58,9 +58,8 @@ export function createIntake(options: IntakeOptions): Intake {
   }
 
   function recordIntent(intent: LogIntent, onKept?: () => void): void {
-    const line = isClosed
-      ? undefined
-      : trySerializing(() => toIntentLine(intent), "an intent cannot be serialized", log)
+    const what = "an intent cannot be serialized"
+    const line = isClosed ? undefined : trySerializing(() => toIntentLine(intent), what, log)
     if (line === undefined) onKept?.()
     else batch.add({ line, id: intent.id, isIntent: true }, onKept)
   }

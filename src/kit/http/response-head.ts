@@ -20,8 +20,8 @@ export interface ResponseHead {
 }
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d{2})(?: (.*))?$/
-/** All but text, tabs and whole line ends: NUL, a bare CR or LF, and the other control characters. */
-const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/
+/** The control characters but the tab, a bare CR or LF among them. */
+const FORBIDDEN = /[\0-\x08\x0a-\x1f\x7f]/
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const LENGTH = /^\d{1,15}$/
 
@@ -56,7 +56,6 @@ export function readResponseHead(text: string): ResponseHead {
 }
 
 function readHeaders(text: string): string[] {
-  if (FORBIDDEN.test(text)) throw invalid("a control character in a header")
   const headers: string[] = []
   for (let at = 0; at < text.length; ) {
     let next = text.indexOf("\r\n", at)
@@ -64,7 +63,9 @@ function readHeaders(text: string): string[] {
     const colon = text.indexOf(":", at)
     const name = text.slice(at, colon)
     if (colon < 0 || colon >= next || !TOKEN.test(name)) throw invalid("a header without a name")
-    headers.push(name, trim(text, colon + 1, next))
+    const value = trim(text, colon + 1, next)
+    if (FORBIDDEN.test(value)) throw invalid("a control character in a header")
+    headers.push(name, value)
     at = next + 2
   }
   return headers

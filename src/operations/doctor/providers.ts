@@ -5,13 +5,17 @@ import { isCloud } from "../../providers/_clouds.ts"
 import { BUILT_IN_PROVIDERS } from "../../providers/catalog.ts"
 import type { Context } from "../context.ts"
 import { type Finding, findingsOf } from "./finding.ts"
+import { readUsedProviders } from "./used-providers.ts"
 
 const TIMEOUT_MS = 8_000
 const MAX_SKEW_MS = 30_000
 
-/** Checks that each provider answers (with any status, because no credential is sent), and compares the clocks. */
+/**
+ * Checks that each provider answers (with any status, because no credential is sent), and compares the clocks. A provider of
+ * the defaults to which nobody sends requests is no problem: a firewall may close what is not used.
+ */
 export async function checkProviders({ settings }: Context<"settings">): Promise<Finding[]> {
-  const { ok, problem, skipped } = findingsOf("providers")
+  const { ok, warning, problem, skipped } = findingsOf("providers")
   const { proxies } = settings.upstream
   const dispatcher = proxies && (await import("../../kit/proxy/fetch.ts")).createProxyDispatcher(proxies)
   const probes = await Promise.all(
@@ -22,13 +26,21 @@ export async function checkProviders({ settings }: Context<"settings">): Promise
     })),
   )
   await dispatcher?.destroy()
+  const isWell = probes.every(({ failure }) => failure === undefined)
+  const used = isWell ? new Set<string>() : await readUsedProviders({ settings })
   const findings = probes.map(({ name, baseUrl, failure, isAtProxy }) => {
     if (failure === undefined) return ok(`${name} answers (${baseUrl})`)
     if (isOptional(name, baseUrl)) return skipped(`${name} cannot be reached (${failure}), and no setting names it`)
+    const isUsed = used.has(name) || isAtProxy
+    if (!isUsed && used.size > 0) {
+      const why = "no setting names it, and no request of the last 30 days went to it"
+      return skipped(`${name} cannot be reached (${failure}); ${why}`)
+    }
     const fix = isAtProxy
       ? "correct the proxy (upstream.proxy, or HTTPS_PROXY and HTTP_PROXY), or except the host in NO_PROXY"
       : `correct providers.${name}.base_url, or let this machine reach it (DNS, firewall, proxy)`
-    return problem(`${name} cannot be reached at ${baseUrl}: ${failure}`, fix)
+    // Before the first request, nobody can know which of the defaults will be used.
+    return (isUsed ? problem : warning)(`${name} cannot be reached at ${baseUrl}: ${failure}`, fix)
   })
   const reached = describeProxies(proxies).map(ok)
   return [...reached, ...findings, checkClock(probes.flatMap(({ skewMs }) => (skewMs === undefined ? [] : [skewMs])))]

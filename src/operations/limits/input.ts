@@ -3,7 +3,7 @@ import { findNearest } from "../../config/nearest.ts"
 import type { Settings } from "../../config/settings.ts"
 import type { ApiKey } from "../../database/key-rows.ts"
 import { InputError } from "../input-error.ts"
-import { matchKeys } from "../keys/find.ts"
+import { matchNamed } from "../named.ts"
 
 /** The fields of a limit, as JSON has them. Values are checked by `parseLimitInput`. */
 export type LimitInput = Readonly<Record<string, unknown>>
@@ -41,7 +41,7 @@ export function resolveLimit(
  * @throws InputError if there is none, or more than one
  */
 export function resolveKey(nameOrId: string, keys: readonly ApiKey[]): ApiKey {
-  const found = matchKeys(nameOrId, keys)
+  const found = matchNamed(nameOrId, keys)
   const shown = JSON.stringify(nameOrId.slice(0, 60))
   if (found.length > 1) {
     throw new InputError(

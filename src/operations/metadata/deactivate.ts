@@ -1,5 +1,6 @@
 import { recordChange } from "../../database/access/audit.ts"
 import { deactivateName, type NameChoice } from "../../database/metadata.ts"
+import { dropIdleIndexes } from "../../database/name-index.ts"
 import type { Context } from "../context.ts"
 
 interface DeactivatedName {
@@ -21,5 +22,6 @@ export async function deactivateMetadata(
   await deactivateName(database, choice, (query) =>
     recordChange(query, actor, { action: "metadata.deactivate", target: choice.name, after }),
   )
+  await dropIdleIndexes(database)
   return { name: choice.name, key: choice.key ?? null, active: false }
 }

@@ -12,13 +12,15 @@ import {
   type ProviderKeyRow,
   replaceSecret,
 } from "../../database/provider-keys.ts"
+import { isUuid } from "../../kit/uuid.ts"
 import type { Kind } from "../../vault/secret.ts"
 import type { Context } from "../context.ts"
 import { type RevokedKey, toGateways } from "../keys/revoke.ts"
+import { requireNamed } from "../named.ts"
 import { type ListedProviderKey, type ProviderKey, toProviderKey, withBoundKeys } from "./provider-key.ts"
 import { sealSecret } from "./seal.ts"
 
-/** A provider key is named by its id, or as `PROVIDER:ALIAS`. */
+/** A provider key is named by its id, by the beginning of its id (four characters or more), or as `PROVIDER:ALIAS`. */
 interface Reference {
   readonly id: string
 }
@@ -92,7 +94,7 @@ async function change(
 ): Promise<ProviderKey> {
   return database.transaction(async (query) => {
     await lockProviderKeys(query)
-    const row = await findProviderKey(query, reference)
+    const row = await findMeant(query, reference)
     if (row.removed_at !== null) {
       throw new CommandError(`the provider key ${row.provider}:${row.alias} was removed: see provider-keys list`)
     }
@@ -100,4 +102,15 @@ async function change(
     await recordChange(query, actor, { action, target: row.id, before: toProviderKey(row), after })
     return after
   })
+}
+
+/** @throws NotFoundError if there is no such key, and CommandError if there are several */
+async function findMeant(query: RunQuery, reference: string): Promise<ProviderKeyRow> {
+  if (isUuid(reference)) return findProviderKey(query, reference)
+  const all = (await listProviderKeys(query)).map((row) => {
+    return { id: row.id, name: `${row.provider}:${row.alias}`, isActive: row.removed_at === null, row }
+  })
+  // The names of providers are in lower case.
+  const text = reference.replace(/^[^:]+(?=:)/, (provider) => provider.toLowerCase())
+  return requireNamed(text, all, { one: "provider key", several: "provider keys", list: "provider-keys list" }).row
 }

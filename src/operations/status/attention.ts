@@ -143,7 +143,7 @@ async function listUndelivered(context: Context<"database">): Promise<readonly A
   })
 }
 
-function listOldPrices({ prices: { checked_at: at } }: Facts, now: number): readonly Attention[] {
+function listOldPrices({ prices: { stale_since: at } }: Facts, now: number): readonly Attention[] {
   if (at === null || now - Date.parse(at) <= MAX_LIST_AGE_MS) return []
   return [
     problem("a price list could not be fetched for more than a week", `${COMMAND} pricing refresh, which says why`),

@@ -3,6 +3,7 @@ import { listArchivedDays } from "../../database/archive/days.ts"
 import { readIfMigrated } from "../../database/failures.ts"
 import { readStoredTotals } from "../../database/ledger/life.ts"
 import { readLimitStates } from "../../database/limits.ts"
+import { findStaleSince } from "../../pricing/price-book.ts"
 import type { Context } from "../context.ts"
 import { readKeyNames } from "../limits/limit.ts"
 import { summarizeReconciliations } from "../notifications/reconciliations.ts"
@@ -36,8 +37,12 @@ export interface Facts {
     readonly models: number
     /** The names of the lists that are fetched. */
     readonly lists: readonly string[]
-    /** When the price list that was fetched the longest ago was fetched; null: none is fetched. */
+    /** When each of them was last fetched; null: never. */
+    readonly fetched: Readonly<Record<string, string | null>>
+    /** When the one that was fetched the longest ago was fetched; null: none is fetched, or one never was. */
     readonly checked_at: string | null
+    /** Since when a list could not be fetched, as far as the program that answers knows; null: none is fetched. */
+    readonly stale_since: string | null
   }
   /** The requests of the last 30 days without a known price, and their models. */
   readonly unpriced: { readonly requests: number; readonly models: readonly string[] }
@@ -66,18 +71,11 @@ export async function readFacts(context: Context<"database" | "settings" | "pric
     join(settings.storage.dataDir, "journal"),
     new Set(),
   )
-  const checkedAt = prices.checkedAt()
   const unpriced = await readIfMigrated(() => listUnpriced(context, period))
-  const { remoteUrl, catalogUrl, litellmUrl } = settings.pricing
-  const lists = { "llm-prices.com": remoteUrl, "genai-prices": catalogUrl, litellm: litellmUrl }
   return {
     gateways: await listRunning(context),
     rows: { accepted, written, waiting, rejected, dropped },
-    prices: {
-      models: prices.modelCount(),
-      lists: Object.entries(lists).flatMap(([name, url]) => (url ? [name] : [])),
-      checked_at: checkedAt === undefined ? null : new Date(checkedAt).toISOString(),
-    },
+    prices: readPriceFacts(prices),
     unpriced: {
       requests: unpriced.reduce((sum, each) => sum + each.unpriced, 0),
       models: [...new Set(unpriced.map(({ model }) => model ?? ""))],
@@ -89,6 +87,20 @@ export async function readFacts(context: Context<"database" | "settings" | "pric
     archive: await readArchive(context),
   }
 }
+
+function readPriceFacts(prices: Context<"prices">["prices"]): Facts["prices"] {
+  const checks = prices.checks().map(({ source, checkedAt }) => [source, toIso(checkedAt)] as const)
+  const times = checks.flatMap(([, at]) => at ?? [])
+  return {
+    models: prices.modelCount(),
+    lists: checks.map(([source]) => source),
+    fetched: Object.fromEntries(checks),
+    checked_at: times.length < checks.length ? null : (times.toSorted()[0] ?? null),
+    stale_since: toIso(findStaleSince(prices.checks())),
+  }
+}
+
+const toIso = (at: number | undefined) => (at === undefined ? null : new Date(at).toISOString())
 
 async function listBudgets({ database, now }: Context<"database" | "now">): Promise<readonly Budget[]> {
   const states = await readLimitStates(database, { at: now(), top: 1 })

@@ -3,7 +3,7 @@ import { listKeys } from "../../database/keys.ts"
 import { listMetadata } from "../../database/metadata.ts"
 import { DIMENSIONS, type Dimension, type Filters, metadataDimension, type Period } from "../../reports/index.ts"
 import type { Context } from "../context.ts"
-import { matchKeys } from "../keys/find.ts"
+import { matchNamed } from "../named.ts"
 import { withAsker } from "./asker.ts"
 
 /** A value of a filter that no request has, which is probably a typing error. */
@@ -50,7 +50,7 @@ export async function findUnknownValue(
     const keys = await listKeys(database)
     const names = [...new Set(keys.map(({ name }) => name))]
     const unknown = compare("key", "the API key", filters.key, names)
-    if (unknown !== undefined && matchKeys(filters.key, keys).length === 0) return unknown
+    if (unknown !== undefined && matchNamed(filters.key, keys).length === 0) return unknown
   }
   const recent = { ...always, since: Math.min(period.since, now() - METADATA_MS) }
   const wanted = Object.entries(filters.where ?? {})
