@@ -24,6 +24,7 @@ export class HttpPool implements ConnectionOwner {
   private timer: NodeJS.Timeout | undefined
   private isClosed = false
   private isDestroyed = false
+  private closed: Promise<void> | undefined
   private onEmpty: (() => void) | undefined
 
   constructor(origin: string, options: { readonly connect: buildConnector.connector; readonly waits: Waits }) {
@@ -52,10 +53,11 @@ export class HttpPool implements ConnectionOwner {
   close(): Promise<void> {
     this.isClosed = true
     for (const connection of this.idle.splice(0)) connection.destroy(poolClosed())
-    return new Promise((resolve) => {
+    this.closed ??= new Promise((resolve) => {
       this.onEmpty = resolve
-      this.checkEmpty()
     })
+    this.checkEmpty()
+    return this.closed
   }
 
   /** Ends all requests. Resolves when their connections have closed. */

@@ -348,6 +348,15 @@ describe("a pool that closes", () => {
     await closed
   })
 
+  test("and then at once has closed for both who asked", async () => {
+    const { pool, sockets } = await serve(() => {})
+    const running = ask(pool)
+    await expect.poll(() => sockets.length).toBe(1)
+    const [closed, destroyed] = [pool.close(), pool.destroy()]
+    expect(failureOf(await running)).toBe("pool_closed")
+    await Promise.all([closed, destroyed])
+  })
+
   test("at once ends running exchanges with an error", async () => {
     const { pool, sockets } = await serve(() => {})
     const running = ask(pool)
