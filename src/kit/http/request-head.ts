@@ -1,4 +1,5 @@
 import { HttpError } from "./errors.ts"
+import { isToken } from "./token.ts"
 
 /** A body that is read while it is sent. */
 export interface SizedBody {
@@ -18,7 +19,6 @@ export interface HttpRequest {
   readonly upgrade?: string | undefined
 }
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const FORBIDDEN_IN_PATH = /[^\x21-\xff]/
 const FORBIDDEN_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/
 /** A server expects a body of these methods, so that they state its length even if it is 0. */
@@ -30,13 +30,13 @@ const METHODS_WITH_BODY = new Set(["POST", "PUT", "PATCH"])
  * @throws HttpError `invalid_request` for a path or a header that HTTP does not allow
  */
 export function toRequestHead({ method, path, headers, body, upgrade }: HttpRequest, host: string): string {
-  if (FORBIDDEN_IN_PATH.test(path) || !TOKEN.test(method)) throw invalid()
+  if (FORBIDDEN_IN_PATH.test(path) || !isToken(method)) throw invalid()
   let head = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n`
   head += upgrade === undefined ? "connection: keep-alive\r\n" : `connection: upgrade\r\nupgrade: ${upgrade}\r\n`
   for (let at = 0; at < headers.length; at += 2) {
     const name = headers[at]!
     const value = headers[at + 1]!
-    if (!TOKEN.test(name) || FORBIDDEN_IN_VALUE.test(value)) throw invalid()
+    if (!isToken(name) || FORBIDDEN_IN_VALUE.test(value)) throw invalid()
     head += `${name}: ${value}\r\n`
   }
   const length = body?.length ?? 0

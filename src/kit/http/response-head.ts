@@ -1,4 +1,5 @@
 import { HttpError } from "./errors.ts"
+import { isToken } from "./token.ts"
 
 /** Where the body of a response ends. */
 type BodyEnd = "length" | "chunks" | "close"
@@ -22,7 +23,6 @@ export interface ResponseHead {
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d{2})(?: (.*))?$/
 /** The control characters but the tab, a bare CR or LF among them. */
 const FORBIDDEN = /[\0-\x08\x0a-\x1f\x7f]/
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const LENGTH = /^\d{1,15}$/
 
 const TAB = 0x09
@@ -62,7 +62,7 @@ function readHeaders(text: string): string[] {
     if (next < 0) next = text.length
     const colon = text.indexOf(":", at)
     const name = text.slice(at, colon)
-    if (colon < 0 || colon >= next || !TOKEN.test(name)) throw invalid("a header without a name")
+    if (colon < 0 || colon >= next || !isToken(name)) throw invalid("a header without a name")
     const value = trim(text, colon + 1, next)
     if (FORBIDDEN.test(value)) throw invalid("a control character in a header")
     headers.push(name, value)
