@@ -72,7 +72,7 @@ function readNodes(port: number): Promise<Read> {
 }
 
 test(
-  "[FUZ-04] mutated responses that the reader and node's parser both take for whole are the same to both",
+  "[FUZ-02] mutated responses that the reader and node's parser both take for whole are the same to both",
   async () => {
     let text = ""
     const server = createServer((socket) =>

@@ -229,7 +229,6 @@ export const CASES: readonly Case[] = [
   { id: "FUZ-01", priority: "P0", rule: "mutated requests" },
   { id: "FUZ-02", priority: "P0", rule: "mutated responses" },
   { id: "FUZ-03", priority: "P0", rule: "random splits" },
-  { id: "FUZ-04", priority: "P0", rule: "mutated heads and framing of responses, against node's parser" },
   { id: "FUZ-06", priority: "P1", rule: "random sequences of faults" },
   { id: "FUZ-07", priority: "P1", rule: "random configurations" },
   { id: "OUT-02", priority: "P0", rule: "cells in CSV are never formulas" },
