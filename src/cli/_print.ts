@@ -7,7 +7,7 @@ const CLEAR = "\u001b[H\u001b[2J"
 const SECOND_SCREEN = { enter: "\u001b[?1049h", leave: "\u001b[?1049l" } as const
 
 let clearsNext = false
-/** What is on the second screen; undefined: it is not in use. */
+/** The text on the second screen; undefined: that screen is not in use. */
 let shown: string | undefined
 
 /** Clears the terminal, if stdout is one, when the next output is ready. Until then the last one stays readable. */

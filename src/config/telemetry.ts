@@ -1,4 +1,5 @@
 import { createTable } from "../core/table.ts"
+import { isFieldValue, isToken } from "../kit/http/fields.ts"
 import { isRecord } from "../kit/json/is-record.ts"
 import type { Notes, SourcedValue } from "./sources.ts"
 import { INVALID, type ValueParser } from "./value-parsers.ts"
@@ -23,7 +24,7 @@ function textTable(expected: string, isValid: (name: string, value: string) => b
 
 export const headerTable = textTable(
   "headers by their names, such as { x-api-key: … }, or NAME=VALUE,…",
-  (name, value) => /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) && /^[\t\x20-\x7e\x80-\xff]*$/.test(value),
+  (name, value) => isToken(name) && isFieldValue(value),
 )
 
 export const attributeTable = textTable(

@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http"
+import { toHeaderLines } from "../kit/http/fields.ts"
 import { StallWatch } from "../kit/stall-watch.ts"
 
 /** A short body is written as latin1 text: node then sends it with the head in one write, and bytes in a second one. */
@@ -46,13 +47,8 @@ export class ClientResponse {
   write(bytes: Buffer, resume: () => void): boolean {
     const { response } = this
     if (bytes.length === 0 || response.destroyed) return true
-    // The head and the first piece leave in one write.
-    const isFirst = !this.hasWritten
     this.hasWritten = true
-    if (isFirst) response.cork()
-    const isTaken = this.isChunked ? this.writeChunk(bytes) : response.write(bytes)
-    if (isFirst) response.uncork()
-    if (isTaken) return true
+    if (this.isChunked ? this.writeChunk(bytes) : response.write(bytes)) return true
     this.watchStall()
     response.once("drain", () => {
       this.stall?.stop()
@@ -66,7 +62,7 @@ export class ClientResponse {
     const { response } = this
     if (this.isChunked) {
       if (body !== undefined && body.length > 0) this.writeChunk(body)
-      response.end(toLastChunk(trailers), "latin1")
+      response.end(`0\r\n${toHeaderLines(trailers)}\r\n`, "latin1")
     } else if (body !== undefined && body.length <= MAX_TEXT_BYTES) response.end(body.toString("latin1"), "latin1")
     else response.end(body)
     if (response.writableLength > 0) this.watchStall()
@@ -91,12 +87,10 @@ export class ClientResponse {
     const { response } = this
     const size = bytes.length.toString(16) + LINE_END
     if (bytes.length <= MAX_TEXT_BYTES) return response.write(`${size}${bytes.toString("latin1")}${LINE_END}`, "latin1")
-    response.cork()
+    // Node joins what is written in one tick.
     response.write(size, "latin1")
     response.write(bytes)
-    const isTaken = response.write(LINE_END, "latin1")
-    response.uncork()
-    return isTaken
+    return response.write(LINE_END, "latin1")
   }
 
   /** Starts the write timeout. It ends with `drain` or with `closed`, which follows every answer. */
@@ -109,12 +103,6 @@ export class ClientResponse {
     )
     this.stall.start()
   }
-}
-
-function toLastChunk(trailers: readonly string[]): string {
-  let text = "0\r\n"
-  for (let at = 0; at < trailers.length; at += 2) text += `${trailers[at]}: ${trailers[at + 1]}\r\n`
-  return text + LINE_END
 }
 
 /** Whether node accepts the text as a reason phrase. Clients ignore the phrase, so another text is left out. */

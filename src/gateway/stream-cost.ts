@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http"
 import type { Billing, Cost } from "../core/cost.ts"
 import type { CostDelivery } from "./cost-delivery.ts"
 import { isCompressed } from "./decode.ts"
+import { mayHaveBody } from "./headers.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
 import type { ResponsePlan } from "./response-plan.ts"
 
@@ -74,8 +75,7 @@ export class StreamCost {
 
 /** HTTP/1.0 has no trailers, and an answer without a body has none either. */
 function canHaveTrailers({ req }: ServerResponse, statusCode: number): boolean {
-  const { httpVersion, method } = req
-  return httpVersion === "1.1" && method !== "HEAD" && statusCode !== 204 && statusCode !== 304
+  return req.httpVersion === "1.1" && mayHaveBody(req.method!, statusCode)
 }
 
 /** A comment is possible only among server-sent events that are not compressed. */

@@ -27,13 +27,13 @@ export interface RollupState {
    */
   readonly summedSince: ReadonlyMap<string, number>
   /**
-   * By metadata name whose days are being counted, the midnight in UTC, in milliseconds since the epoch, from which its
-   * rollups contain every request.
+   * The metadata names whose days are being counted, each with the midnight in UTC, in milliseconds since the epoch, from
+   * which its rollups contain every request.
    */
   readonly countedFrom: ReadonlyMap<string, number>
   /**
-   * By metadata name, the moment in milliseconds since the epoch from which the index of `indexed_metadata` contains every
-   * request. -Infinity: it contains all.
+   * The metadata names that are indexed, each with the moment, in milliseconds since the epoch, from which the index of
+   * `indexed_metadata` contains every request. -Infinity: it contains all.
    */
   readonly indexed: ReadonlyMap<string, number>
   /**

@@ -43,7 +43,7 @@ test.skipIf(noTerminal)(
     expect(second).toMatch(
       /^\u001b\[H\u001b\[2J.*1 thing needs attention[\s\S]*\u001b\[H\u001b\[2J.*1 thing needs attention/,
     )
-    // What was on the terminal before is not erased, and the last output is below it.
+    // The text that was on the terminal before is not erased, and the last output is below it.
     expect(second).not.toContain("\u001b[3J")
     expect(after).toMatch(/^[^\n]*1 thing needs attention/)
   },

@@ -44,7 +44,7 @@ const readName = async (db: Database) =>
     )
   ).rows[0]!
 
-/** What reports say about one user, from what the database has for them, and from every row. */
+/** The reports about one user: from what the database has for them, and from every row. */
 async function report(db: Database, state: RollupState, since = "2026-01-01T00:00:00Z"): Promise<unknown[]> {
   const period = { since: Date.parse(since), until: undefined, tz: "UTC" }
   const by = [findDimension("model")!]

@@ -82,7 +82,7 @@ describe("the shell commands of pages work that nothing else runs", () => {
   const on = (): Record<string, string> => ({ DATABASE_URL: database.url, MAJORDOMO_PRICING_REMOTE_URL: "" })
   const execute = (block: Block, text: string, env: Record<string, string>) => desk.execute({ ...block, text }, env)
 
-  /** What a page's placeholders stand for. */
+  /** The values of the placeholders of a page. */
   const toReal = (text: string) =>
     text
       .replaceAll("a1b2c3d4-e5f6-7890-abcd-ef1234567890", keyId)

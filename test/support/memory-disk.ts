@@ -37,7 +37,7 @@ function isUsable(): boolean {
   if (process.platform !== "linux" || !existsSync(MEMORY)) return false
   const { bavail, bsize } = statfsSync(MEMORY)
   const limit = process.constrainedMemory() || Number.POSITIVE_INFINITY
-  // What is in memory must leave as much for the tests themselves.
+  // The files in memory must leave as much for the tests themselves.
   if (bavail * bsize < NEEDED_BYTES || Math.min(freemem(), limit) < 2 * NEEDED_BYTES) return false
   return canExecute()
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { GatewayError } from "../../core/errors.ts"
+import { toHeaderLines } from "../../kit/http/fields.ts"
 import { isHandshake, takeSocket } from "../../kit/websocket/handshake.ts"
 import type { Deps } from "../deps.ts"
 import { release } from "../forward.ts"
@@ -54,7 +55,5 @@ function toHead({ call, reservation }: ProxiedRequest, provided: readonly string
   const headers = toClientHeaders(provided, { dropLength: true })
   headers.push("Connection", "Upgrade", "Upgrade", "websocket", "X-Majordomo-Request-Id", call.id)
   reservation?.addRemaining(headers)
-  let head = "HTTP/1.1 101 Switching Protocols\r\n"
-  for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
-  return `${head}\r\n`
+  return `HTTP/1.1 101 Switching Protocols\r\n${toHeaderLines(headers)}\r\n`
 }

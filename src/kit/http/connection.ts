@@ -5,7 +5,7 @@ import type { SizedBody } from "./request-head.ts"
 import type { ResponseHead } from "./response-head.ts"
 import { ResponseReader, type ResponseSink } from "./response-reader.ts"
 
-/** The bounds on waiting, in ms; 0 means no bound. They are checked from time to time, so that they end somewhat later. */
+/** The bounds on waiting, in ms. They are checked from time to time, so that they end somewhat later. */
 export interface Waits {
   /** From the end of the request to the head of its response. */
   readonly headMs: number
@@ -91,7 +91,7 @@ export class Connection implements ResponseSink {
     const { headMs, bodyMs } = this.owner.waits
     const limit = this.exchange === undefined ? this.idleMs : this.hasHead ? bodyMs : headMs
     // The first of the turns may have been short.
-    if (limit === 0 || this.quietMs - ms < limit) return
+    if (this.quietMs - ms < limit) return
     if (this.exchange === undefined) this.socket.destroy()
     else if (this.hasHead) this.fail(new HttpError("body_timeout", "the response stopped"))
     else this.fail(new HttpError("head_timeout", "no response in time"))

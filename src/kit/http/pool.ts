@@ -32,8 +32,7 @@ export class HttpPool implements ConnectionOwner {
     this.connect = options.connect
     this.waits = options.waits
     const { headMs, bodyMs, idleMs } = this.waits
-    const shortest = Math.min(...[headMs, bodyMs, idleMs].filter((ms) => ms > 0))
-    this.checkMs = Math.max(1, Math.min(MAX_CHECK_MS, shortest / CHECKS_PER_TIMEOUT))
+    this.checkMs = Math.max(1, Math.min(MAX_CHECK_MS, Math.min(headMs, bodyMs, idleMs) / CHECKS_PER_TIMEOUT))
   }
 
   /**

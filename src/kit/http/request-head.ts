@@ -1,5 +1,5 @@
 import { HttpError } from "./errors.ts"
-import { isToken } from "./token.ts"
+import { isFieldValue, isToken } from "./fields.ts"
 
 /** A body that is read while it is sent. */
 export interface SizedBody {
@@ -20,7 +20,6 @@ export interface HttpRequest {
 }
 
 const FORBIDDEN_IN_PATH = /[^\x21-\xff]/
-const FORBIDDEN_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/
 /** A server expects a body of these methods, so that they state its length even if it is 0. */
 const METHODS_WITH_BODY = new Set(["POST", "PUT", "PATCH"])
 
@@ -36,7 +35,7 @@ export function toRequestHead({ method, path, headers, body, upgrade }: HttpRequ
   for (let at = 0; at < headers.length; at += 2) {
     const name = headers[at]!
     const value = headers[at + 1]!
-    if (!isToken(name) || FORBIDDEN_IN_VALUE.test(value)) throw invalid()
+    if (!isToken(name) || !isFieldValue(value)) throw invalid()
     head += `${name}: ${value}\r\n`
   }
   const length = body?.length ?? 0

@@ -1,5 +1,5 @@
 import { HttpError } from "./errors.ts"
-import { isToken } from "./token.ts"
+import { isToken } from "./fields.ts"
 
 /** Where the body of a response ends. */
 type BodyEnd = "length" | "chunks" | "close"

@@ -95,7 +95,7 @@ describe("a response", () => {
   })
 
   test.each(RESPONSES)("%s is read the same when it is cut at any byte, or at all", (_, text, expected, how) => {
-    // What follows a response can be told from it only if it arrives with it.
+    // Bytes after a response can be told from it only if they arrive with it.
     const { end, ...rest } = expected
     const whole = text.endsWith("more") || text.endsWith(OK) ? rest : { end, ...rest }
     for (let at = 1; at < text.length; at++) {
