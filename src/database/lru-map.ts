@@ -8,17 +8,23 @@ interface LruMap<T> {
 
 export function createLruMap<T>(maxEntries: number): LruMap<T> {
   const entries = new Map<string, T>()
+  /** The last key of the map, which need not be moved to the end. */
+  let newest: string | undefined
+
+  function moveToEnd(key: string, value: T): void {
+    entries.delete(key)
+    entries.set(key, value)
+    newest = key
+  }
+
   return {
     get: (key) => {
       const value = entries.get(key)
-      if (value === undefined) return undefined
-      entries.delete(key)
-      entries.set(key, value)
+      if (value !== undefined && key !== newest) moveToEnd(key, value)
       return value
     },
     set: (key, value) => {
-      entries.delete(key)
-      entries.set(key, value)
+      moveToEnd(key, value)
       if (entries.size > maxEntries) entries.delete(entries.keys().next().value as string)
     },
     delete: (key) => {

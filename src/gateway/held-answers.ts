@@ -14,20 +14,26 @@ export interface HeldAnswer {
  * which they arrive, so a timer for each would cost more than it is worth.
  */
 export class HeldAnswers {
-  /** In the order in which they began. */
+  /** In the order in which they began, but for the newest. */
   private readonly answers = new Set<HeldAnswer>()
+  /** An answer that is whole before the next one begins never comes into the set. */
+  private newest: HeldAnswer | undefined = undefined
   private timer: NodeJS.Timeout | undefined = undefined
 
   add(answer: HeldAnswer): void {
-    this.answers.add(answer)
+    if (this.newest !== undefined) this.answers.add(this.newest)
+    this.newest = answer
     this.timer ??= setInterval(() => this.check(), CHECK_INTERVAL_MS).unref()
   }
 
   delete(answer: HeldAnswer): void {
-    this.answers.delete(answer)
+    if (answer === this.newest) this.newest = undefined
+    else this.answers.delete(answer)
   }
 
   private check(): void {
+    if (this.newest !== undefined) this.answers.add(this.newest)
+    this.newest = undefined
     for (const answer of this.answers) {
       if (answer.heldMs() < MAX_HOLD_MS - CHECK_INTERVAL_MS) return
       this.answers.delete(answer)

@@ -6,6 +6,10 @@ const DIGITS_PER_ID = 19
 let digits = ""
 let used = 0
 
+/** The time of the last id in hexadecimal digits: writing them costs more than the rest of an id. */
+let lastMs = -1
+let lastTime = ""
+
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /** Returns whether a text is a UUID of any version, in lower or upper case. */
@@ -26,7 +30,11 @@ export function uuidV7(nowMs: number): string {
   }
   const at = used
   used += DIGITS_PER_ID
-  const time = nowMs.toString(16).padStart(12, "0")
+  if (nowMs !== lastMs) {
+    lastTime = nowMs.toString(16).padStart(12, "0")
+    lastMs = nowMs
+  }
+  const time = lastTime
   // Two of the four bits after the third dash are the variant of the UUID; the other two are random.
   const variant = "89ab"[digits.charCodeAt(at + 3) & 3]
   return `${time.slice(0, 8)}-${time.slice(8, 12)}-7${digits.slice(at, at + 3)}-${variant}${digits.slice(at + 4, at + 7)}-${digits.slice(at + 7, at + DIGITS_PER_ID)}`

@@ -28,22 +28,36 @@ export function createClaimFinder<Format extends string>(
 ): ClaimFinder<Format> {
   const entries = Object.entries(dialects) as [Format, Dialect][]
   const claims = entries.map(([format, { routes }]) => ({ format, ...routes.claims }))
+  const findOwners = rememberShort((path) => {
+    const owner = claims.find(({ paths }) => matches(paths, path))
+    return owner === undefined ? claims.filter(({ sharedPaths }) => matches(sharedPaths, path)) : [owner]
+  })
 
   function find(request: RoutedRequest): Format | undefined {
-    const { path } = request
-    for (const { format, paths } of claims) if (matches(paths, path)) return format
-    let first: Format | undefined
-    for (const { format, sharedPaths, signs } of claims) {
-      if (!matches(sharedPaths, path)) continue
-      if (hasSign(signs, request)) return format
-      first ??= format
-    }
-    return first
+    const owners = findOwners(request.path)
+    if (owners.length > 1) for (const { format, signs } of owners) if (hasSign(signs, request)) return format
+    return owners[0]?.format
   }
 
   return {
     find,
     guess: (request) => find(request) ?? claims.find(({ signs }) => hasSign(signs, request))?.format,
+  }
+}
+
+const MAX_REMEMBERED = 1000
+const MAX_REMEMBERED_LENGTH = 200
+
+/** Returns the function with a memory for the paths that most requests have. */
+function rememberShort<T>(find: (path: string) => T): (path: string) => T {
+  const known = new Map<string, T>()
+  return (path) => {
+    const remembered = known.get(path)
+    if (remembered !== undefined) return remembered
+    const found = find(path)
+    if (known.size >= MAX_REMEMBERED) known.clear()
+    if (path.length <= MAX_REMEMBERED_LENGTH) known.set(path, found)
+    return found
   }
 }
 

@@ -46,6 +46,16 @@ describe("a prefix means the same as X-Majordomo-Provider, and the path after it
     expect(routeOf(path)).toBe(route)
   })
 
+  test("a path that several providers have goes where each request's own credential says, however often it was asked", () => {
+    const router = createRouter(DIALECTS, all)
+    const ask = (headers: Record<string, string | undefined>) =>
+      router.find({ path: "/v1/models", query: "", headers }).provider.name
+    const anthropic = { "x-api-key": "k" }
+    const openai = { authorization: "Bearer k" }
+    const found = [anthropic, {}, openai, anthropic, {}].map(ask)
+    expect(found).toEqual(["anthropic", "openai", "openai", "anthropic", "openai"])
+  })
+
   test.each(["/OpenAI/v1/models", "/openai%2fv1/models", "/openai", "/%6fpenai/v1/models", "/nobody/v1/models"])(
     "%s has no prefix",
     (path) => {

@@ -76,6 +76,22 @@ describe("[L11] an answer that is no stream", () => {
     expect(await gateway.nextRecord()).toMatchObject(PRICED)
   })
 
+  it("is relayed after a second also when others began before and after it", async () => {
+    const slow: { readonly asked: Promise<Response>; readonly answer: ServerResponse }[] = []
+    for (let i = 0; i < 3; i++) {
+      const asked = ask()
+      slow.push({ asked, answer: await answering })
+    }
+    slow[1]!.answer.end(JSON_ANSWER)
+    expect(await (await slow[1]!.asked).text()).toBe(JSON_ANSWER)
+    for (const { asked, answer } of [slow[0]!, slow[2]!]) {
+      const response = await asked
+      answer.end(JSON_ANSWER)
+      expect(await response.text()).toBe(JSON_ANSWER)
+    }
+    for (let i = 0; i < 3; i++) expect(await gateway.nextRecord()).toMatchObject(PRICED)
+  })
+
   it("is held when it is quick, so that its cost stands in its head", async () => {
     const asked = ask()
     ;(await answering).end(JSON_ANSWER)

@@ -1,6 +1,7 @@
 import type { Reading } from "../../core/usage.ts"
 import type { Shape } from "../../kit/json/prune.ts"
 import { QuotedName } from "../../kit/json/quoted-name.ts"
+import { KeptBytes } from "../../kit/kept-bytes.ts"
 import type { RepeatedEvent } from "../../kit/repeated-events.ts"
 import type { ProviderRequest } from "../_dialect.ts"
 import { estimateInput, startOf, tokensPerCall } from "../_estimate.ts"
@@ -54,7 +55,7 @@ class AnswerCollector implements Collector {
   /** The counts that an answer of the Interactions API states itself. */
   private groundingCounts: JsonObject | undefined
   /** The newest chunk with counts. It is parsed only if the stream is cut off, because a newer chunk replaces it. */
-  private unparsed: Buffer | undefined
+  private readonly unparsed = new KeptBytes()
   /** Counts what a stream generates, in case it ends without its usage; undefined: the answer is no stream. */
   private counter: GeneratedCounter | undefined
   /** The tokens that were counted of the stream when it last reported its output. */
@@ -78,7 +79,7 @@ class AnswerCollector implements Collector {
     this.counter ??= new GeneratedCounter()
     this.isCounted = !GROUNDING.isIn(data) && this.counter.addEvent(data)
     if (!this.isCounted || this.model === undefined || FINISH.isIn(data) || INTERACTION.isIn(data)) return true
-    this.keepCounts(data, statedBy(data))
+    this.keepCounts(statedBy(data), data, 0, data.length)
     return false
   }
 
@@ -92,13 +93,13 @@ class AnswerCollector implements Collector {
       this.repeated = event.like
       this.repeatedly = statedBy(event.like)
     }
-    this.keepCounts(event.bytes.subarray(event.start, event.end), this.repeatedly)
+    this.keepCounts(this.repeatedly, event.bytes, event.start, event.end)
     return true
   }
 
-  /** Keeps the counts that an event states, whose output is counted. */
-  private keepCounts(data: Buffer, stated: Stated): void {
-    if (stated !== "nothing") this.unparsed = Buffer.from(data)
+  /** Keeps the counts that the event from `start` to `end` states, whose output is counted. */
+  private keepCounts(stated: Stated, bytes: Buffer, start: number, end: number): void {
+    if (stated !== "nothing") this.unparsed.keep(bytes, start, end)
     if (stated === "output") this.countedAtUsage = this.counted()
   }
 
@@ -114,8 +115,7 @@ class AnswerCollector implements Collector {
 
   /** Adds an answer, or a chunk of one, whose output is counted. */
   private addCounted(answer: JsonObject): void {
-    const earlier = this.unparsed
-    this.unparsed = undefined
+    const earlier = this.unparsed.take()
     if (earlier && objectOf(answer["usageMetadata"])?.["promptTokenCount"] === undefined) {
       this.addCounted(unwrap(parsed(earlier)))
     }
@@ -131,7 +131,8 @@ class AnswerCollector implements Collector {
   }
 
   evidence(isComplete: boolean): Evidence {
-    if (this.unparsed) this.addCounted(unwrap(parsed(this.unparsed)))
+    const unparsed = this.unparsed.take()
+    if (unparsed) this.addCounted(unwrap(parsed(unparsed)))
     const { method, path } = this.request
     const pieces = readPieces(this.request, this.images, this.silent)
     const hasUsage = pieces !== undefined || (this.usage !== undefined && countsTokens(this.usage))
