@@ -1,5 +1,6 @@
 import type { OutputOf } from "../api/_route.ts"
 import type { status } from "../api/routes/status.ts"
+import { toUsedPercent } from "../core/limit.ts"
 import { toDollars } from "./_money.ts"
 import { printable, withThousands } from "./_text.ts"
 
@@ -88,7 +89,7 @@ function describeBudgets(budgets: Status["budgets"]): string {
     .map(({ name, value, used, amount, measure, share }) => {
       const show = (text: string) => (measure === "cost" ? toDollars(text) : withThousands(text))
       const whose = value === null ? "" : ` (${value || "none"})`
-      return printable(`${name}${whose} ${Math.floor(share * 100)}%: ${show(used)} of ${show(amount)}`)
+      return printable(`${name}${whose} ${toUsedPercent(share)}%: ${show(used)} of ${show(amount)}`)
     })
     .join("; ")
 }

@@ -49,6 +49,12 @@ export interface Limit {
  */
 export const NO_VALUE = ""
 
+/** Returns how much of a limit is used in whole percent. Only a limit that is used up has 100. @param share 0.25 is 25 % */
+export function toUsedPercent(share: number): number {
+  const percent = share * 100
+  return percent >= 99 ? Math.floor(percent) : Math.round(percent)
+}
+
 /** Values are cut to this many characters (code points), in the database and in the gateway alike. */
 export const MAX_VALUE_LENGTH = 255
 

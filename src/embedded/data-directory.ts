@@ -24,7 +24,8 @@ export function requireWritable(dataDir: string, { create = true }: { readonly c
   attempt(dataDir, () => {
     // Node's mkdir reports a read-only file system as a missing directory, so this looks first.
     const existing = findExisting(dataDir)
-    if (!statSync(existing).isDirectory()) throw new Error(`ENOTDIR: ${existing} is not a directory`)
+    if (!statSync(existing).isDirectory())
+      throw Object.assign(new Error(`ENOTDIR: ${existing} is not a directory`), { code: "ENOTDIR" })
     accessSync(existing, W_OK | X_OK)
     if (create) makeDirectory(dataDir)
     else if (!statSync(dataDir, { throwIfNoEntry: false })) return

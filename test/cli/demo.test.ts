@@ -31,7 +31,8 @@ describe("serve --demo", () => {
 
   test("has thirty days of requests: several keys, features and models, and every kind of confidence", async () => {
     const { rows, total } = (await installation.runJson(["usage", "--by", "day", "--since", "30d", ...config])) as Usage
-    expect(rows.length).toBeGreaterThanOrEqual(30)
+    // Shortly after midnight, nobody has asked anything today.
+    expect(rows.length).toBeGreaterThanOrEqual(29)
     expect(total.requests).toBeGreaterThan(1_000)
     for (const kind of ["errors", "exact", "estimated", "unpriced"] as const)
       expect(total[kind], kind).toBeGreaterThan(0)

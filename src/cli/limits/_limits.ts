@@ -1,4 +1,5 @@
 import { CommandError } from "../../core/errors.ts"
+import { toUsedPercent } from "../../core/limit.ts"
 import type { ListedLimit } from "../../operations/limits/limit.ts"
 import { listValues } from "../_args.ts"
 import { toDollars } from "../_money.ts"
@@ -120,10 +121,8 @@ function drawBar({ amount, used, reserved }: ListedLimit): string {
   return "█".repeat(full) + "▒".repeat(held) + "░".repeat(BAR_WIDTH - full - held)
 }
 
-/** Returns the share of a limit that was used: `25%`. Only a limit that is used up shows 100%. */
 function toShare({ amount, used }: ListedLimit): string {
-  const percent = Number(amount) === 0 ? 100 : (100 * Number(used)) / Number(amount)
-  return `${percent >= 99 ? Math.floor(percent) : Math.round(percent)}%`
+  return `${toUsedPercent(Number(amount) === 0 ? 1 : Number(used) / Number(amount))}%`
 }
 
 /** Renders limits as a table with what is left of each. `now` is in ms since the epoch. */

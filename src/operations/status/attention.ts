@@ -1,3 +1,4 @@
+import { toUsedPercent } from "../../core/limit.ts"
 import { explainReadOnly, readAbility } from "../../database/ability.ts"
 import type { Context } from "../context.ts"
 import { describeExpiring } from "../keys/expiring.ts"
@@ -121,7 +122,7 @@ async function listSpending(
       .map(({ name, value, share }) => {
         const whose = value === null ? "" : ` by ${JSON.stringify(value)}`
         return notice(
-          `${Math.floor(share * 100)}% of the limit ${JSON.stringify(name)} is used${whose}`,
+          `${toUsedPercent(share)}% of the limit ${JSON.stringify(name)} is used${whose}`,
           `${COMMAND} limits list`,
         )
       }),
