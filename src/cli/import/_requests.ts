@@ -1,4 +1,3 @@
-import { open } from "node:fs/promises"
 import { imports } from "../../api/routes/imports.ts"
 import { CommandError } from "../../core/errors.ts"
 import { type ImportSourceName, readFromDatabase } from "../../operations/imports/from-database.ts"
@@ -6,6 +5,7 @@ import type { ImportResult } from "../../operations/imports/summary.ts"
 import { call, checkInput, REMOTE } from "../_call.ts"
 import { JSON_OPTION } from "../_command.ts"
 import type { RemoteArgs } from "../_gateway.ts"
+import { findInputFile } from "../_input-file.ts"
 import { printJson } from "../_print.ts"
 import { createByteProgress } from "../_progress.ts"
 import { printImport } from "./_print.ts"
@@ -72,18 +72,9 @@ async function openSource(source: ImportSourceName, { file, from }: ImportArgs):
     throw new CommandError(from === undefined ? "FILE is missing" : "either FILE or --from, not both", 2)
   }
   if (from !== undefined) return readFromDatabase(source, from)
-  return file === "-" ? process.stdin : openFile(file!)
-}
-
-async function openFile(path: string): Promise<AsyncIterable<Uint8Array>> {
-  try {
-    const file = await open(path)
-    const { size } = await file.stat()
-    return withProgress(file.createReadStream(), size)
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? "unknown"
-    throw new CommandError(`${path} cannot be read (${code}): give the path of an export`, 2)
-  }
+  if (file === "-") return process.stdin
+  const { size, pieces } = await findInputFile(file!, "an export")
+  return withProgress(pieces, size)
 }
 
 /** Shows how much of a file is read. */

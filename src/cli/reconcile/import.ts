@@ -1,8 +1,7 @@
-import { open } from "node:fs/promises"
 import { reconciliations } from "../../api/routes/reconciliations.ts"
-import { CommandError } from "../../core/errors.ts"
 import { call, REMOTE } from "../_call.ts"
 import { defineCommand, JSON_OPTION } from "../_command.ts"
+import { findInputFile } from "../_input-file.ts"
 import { findScreen, print, printJson } from "../_print.ts"
 import { renderReconciliations } from "./_causes.ts"
 
@@ -51,23 +50,11 @@ export default defineCommand({
     const columns = { date, model, cost, tokens, bucket, tier, key, project, requests, currency }
     // The route checks the name of the format.
     const format = args.format as "auto" | undefined
-    const file = await openFile(args.file ?? "-")
+    const path = args.file ?? "-"
+    const file = path === "-" ? process.stdin : (await findInputFile(path, "a CSV file")).pieces
     const result = await call(args, reconciliations.import, { provider, format, rate, ...columns }, { file })
     if (args.json) printJson(result)
     else print(renderReconciliations([result], findScreen()))
     if (!result.within_tolerance) process.exitCode = 3
   },
 })
-
-/** @throws CommandError if the file cannot be read */
-async function openFile(path: string): Promise<AsyncIterable<Uint8Array>> {
-  if (path === "-") return process.stdin
-  try {
-    const file = await open(path)
-    if ((await file.stat()).isDirectory()) throw Object.assign(new Error(), { code: "EISDIR" })
-    return file.createReadStream()
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? "unknown"
-    throw new CommandError(`${path} cannot be read (${code}): give the path of a CSV file`, 2)
-  }
-}
