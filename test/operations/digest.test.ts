@@ -146,6 +146,10 @@ describe("what needs attention", () => {
 
   test("names models without a price, errors, lost rows, limits, and bills that differ or were never compared", async () => {
     const at = "2026-11-19T10:00:00Z"
+    // Of a window, a new limit counts only the present one, which is no longer that of these rows.
+    await client.query(
+      `INSERT INTO llm_limits (name, measure, amount, window_unit, tz, action) VALUES ('all', 'cost', 2, 'total', 'UTC', 'block')`,
+    )
     await insertRows(client, [
       ...Array.from({ length: 3 }, (): RowSeed => ({ at, model: "gpt-9", cost: null, status: "unpriced" })),
       ...Array.from({ length: 30 }, (): RowSeed => ({ at, code: 500, cost: "0.1" })),
@@ -154,9 +158,6 @@ describe("what needs attention", () => {
       `INSERT INTO llm_requests (provider, model, request_path, request_method, requested_at, responded_at, created_at,
          response_time_ms, outcome, status_code, usage) VALUES ('', '', '', '', $1, $1, $1, 0, 'gap', 0, '{"dropped": 7}')`,
       [at],
-    )
-    await client.query(
-      `INSERT INTO llm_limits (name, measure, amount, window_unit, tz, action) VALUES ('all', 'cost', 2, 'month', 'UTC', 'block')`,
     )
     const bill = aReconciliation({ provider: "anthropic", gap: "500" })
     await insertReconciliation(client, {
@@ -177,7 +178,7 @@ describe("what needs attention", () => {
       [
         "7 requests have no row, because it could not be kept, so the cost is more: see majordomo-gateway verify.",
         "3 requests have no known price: gpt-9 (openai). Set prices with majordomo-gateway pricing set, then run pricing reprice.",
-        "The limit "all" is used up (3 of 2), so requests are rejected until 2026-12-01T00:00:00.000Z: see limits list.",
+        "The limit "all" is used up (3 of 2), so requests are rejected: see limits list.",
         "91% of the requests failed (before: 0.0%): see majordomo-gateway usage errors.",
         "The bill of anthropic differs from the records by more than is tolerated: see majordomo-gateway reconcile.",
         "The bill of openai was never compared, although its credential is set: run majordomo-gateway reconcile --provider openai, which says why.",

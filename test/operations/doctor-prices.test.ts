@@ -8,7 +8,8 @@ import { checkPrices } from "../../src/operations/doctor/prices.ts"
 import { loadSettings } from "../../src/server/settings.ts"
 import { bodyOf } from "../pricing/_list.ts"
 
-const server = createServer((_, response) => response.end(JSON.stringify(bodyOf([]))))
+const TODAY = new Date().toISOString().slice(0, 10)
+const server = createServer((_, response) => response.end(JSON.stringify(bodyOf([], TODAY))))
 let url: string
 beforeAll(async () => {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
@@ -25,7 +26,7 @@ async function check(pricing: Readonly<Record<"remoteUrl" | "catalogUrl" | "lite
 
 test("the doctor names each price list that is fetched, with its day", async () => {
   expect(await check({ remoteUrl: url, catalogUrl: "", litellmUrl: "" })).toMatchObject([
-    { check: "prices", status: "ok", message: expect.stringContaining("lists: llm-prices.com of 2026-11-01") },
+    { check: "prices", status: "ok", message: expect.stringContaining(`lists: llm-prices.com of ${TODAY}`) },
   ])
   expect(await check({ remoteUrl: "", catalogUrl: "", litellmUrl: "" })).toMatchObject([
     { status: "ok", message: expect.stringContaining("no list is fetched") },
