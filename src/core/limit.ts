@@ -49,7 +49,12 @@ export interface Limit {
  */
 export const NO_VALUE = ""
 
-/** Returns how much of a limit is used in whole percent. Only a limit that is used up has 100. @param share 0.25 is 25 % */
+/** Returns how much of a limit is used: 0.25 is a quarter. A limit of 0 is used up. */
+export function toUsedShare({ amount, used }: { readonly amount: string; readonly used: string }): number {
+  return Number(amount) === 0 ? 1 : Number(used) / Number(amount)
+}
+
+/** Returns the share of a limit that is used in whole percent. Only a limit that is used up has 100. */
 export function toUsedPercent(share: number): number {
   const percent = share * 100
   return percent >= 99 ? Math.floor(percent) : Math.round(percent)

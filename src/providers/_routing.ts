@@ -1,3 +1,4 @@
+import { remember } from "../kit/remember.ts"
 import { type CredentialPlace, hasPlace } from "./_credentials.ts"
 import type { Dialect } from "./_dialect.ts"
 import type { Surface } from "./_routes.ts"
@@ -28,10 +29,10 @@ export function createClaimFinder<Format extends string>(
 ): ClaimFinder<Format> {
   const entries = Object.entries(dialects) as [Format, Dialect][]
   const claims = entries.map(([format, { routes }]) => ({ format, ...routes.claims }))
-  const findOwners = rememberShort((path) => {
+  const findOwners = remember((path) => {
     const owner = claims.find(({ paths }) => matches(paths, path))
     return owner === undefined ? claims.filter(({ sharedPaths }) => matches(sharedPaths, path)) : [owner]
-  })
+  }, REMEMBERED)
 
   function find(request: RoutedRequest): Format | undefined {
     const owners = findOwners(request.path)
@@ -45,21 +46,8 @@ export function createClaimFinder<Format extends string>(
   }
 }
 
-const MAX_REMEMBERED = 1000
-const MAX_REMEMBERED_LENGTH = 200
-
-/** Returns the function with a memory for the paths that most requests have. */
-function rememberShort<T>(find: (path: string) => T): (path: string) => T {
-  const known = new Map<string, T>()
-  return (path) => {
-    const remembered = known.get(path)
-    if (remembered !== undefined) return remembered
-    const found = find(path)
-    if (known.size >= MAX_REMEMBERED) known.clear()
-    if (path.length <= MAX_REMEMBERED_LENGTH) known.set(path, found)
-    return found
-  }
-}
+/** The paths that most requests have are few and short. */
+const REMEMBERED = { entries: 1000, length: 200 }
 
 function matches(paths: readonly RegExp[] | undefined, path: string): boolean {
   if (paths !== undefined) for (const each of paths) if (each.test(path)) return true

@@ -146,7 +146,7 @@ describe("what needs attention", () => {
 
   test("names models without a price, errors, lost rows, limits, and bills that differ or were never compared", async () => {
     const at = "2026-11-19T10:00:00Z"
-    // Of a window, a new limit counts only the present one, which is no longer that of these rows.
+    // A new limit with a window counts only the present one, and these rows are of an earlier one.
     await client.query(
       `INSERT INTO llm_limits (name, measure, amount, window_unit, tz, action) VALUES ('all', 'cost', 2, 'total', 'UTC', 'block')`,
     )

@@ -1,5 +1,5 @@
 import { CommandError } from "../../core/errors.ts"
-import { toUsedPercent } from "../../core/limit.ts"
+import { toUsedPercent, toUsedShare } from "../../core/limit.ts"
 import type { ListedLimit } from "../../operations/limits/limit.ts"
 import { listValues } from "../_args.ts"
 import { toDollars } from "../_money.ts"
@@ -121,8 +121,8 @@ function drawBar({ amount, used, reserved }: ListedLimit): string {
   return "█".repeat(full) + "▒".repeat(held) + "░".repeat(BAR_WIDTH - full - held)
 }
 
-function toShare({ amount, used }: ListedLimit): string {
-  return `${toUsedPercent(Number(amount) === 0 ? 1 : Number(used) / Number(amount))}%`
+function toShare(limit: ListedLimit): string {
+  return `${toUsedPercent(toUsedShare(limit))}%`
 }
 
 /** Renders limits as a table with what is left of each. `now` is in ms since the epoch. */

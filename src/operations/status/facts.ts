@@ -1,4 +1,5 @@
 import { join } from "node:path"
+import { toUsedShare } from "../../core/limit.ts"
 import { listArchivedDays } from "../../database/archive/days.ts"
 import { readIfMigrated } from "../../database/failures.ts"
 import { readStoredTotals } from "../../database/ledger/life.ts"
@@ -115,7 +116,7 @@ async function listBudgets({ database, now }: Context<"database" | "now">): Prom
     measure: limit.measure,
     used,
     amount: limit.amount,
-    share: Number(limit.amount) === 0 ? 1 : Number(used) / Number(limit.amount),
+    share: toUsedShare({ amount: limit.amount, used }),
     resets_at: resetsAt ?? null,
   }))
 }
